@@ -1,0 +1,49 @@
+# Every target sets up what it needs: a virtual environment with the pinned, hashed requirements.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export SHOUHOU_HOST ?= 127.0.0.1
+export SHOUHOU_PORT ?= 8000
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: serve test lint bench lock clean
+
+serve: $(VENV)/runtime
+	$(BIN)/shouhou serve
+
+test: lint
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/bench
+	$(BIN)/python -m tests.bench
+
+$(VENV)/runtime: requirements.txt pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP_INSTALL) --require-hashes -r requirements.txt
+	$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(VENV)/dev: $(VENV)/runtime requirements-dev.txt
+	$(PIP_INSTALL) --require-hashes -r requirements-dev.txt
+	touch $@
+
+$(VENV)/bench: $(VENV)/dev requirements-bench.txt
+	$(PIP_INSTALL) --require-hashes -r requirements-bench.txt
+	touch $@
+
+# For maintainers: renew the locks. `pip install uv` first.
+COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --quiet \
+	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
+lock:
+	$(COMPILE) --group build --output-file requirements.txt
+	$(COMPILE) --group build --group dev --constraint requirements.txt --output-file requirements-dev.txt
+	$(COMPILE) --group build --group dev --group bench --constraint requirements-dev.txt --output-file requirements-bench.txt
+
+clean:
+	rm -rf $(VENV) .artifacts .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info

@@ -1,0 +1,1 @@
+"""Serves: HTTP around `model`, which makes every decision."""

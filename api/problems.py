@@ -1,0 +1,106 @@
+"""Errors as application/problem+json (RFC 9457)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+PROBLEM_JSON = "application/problem+json"
+
+
+class FieldError(BaseModel):
+    """What is wrong with one field of the request."""
+
+    field: str = Field(examples=["context.platform"])
+    message: str
+    allowed: list[str] | None = None
+
+
+class Problem(BaseModel):
+    """An error answer."""
+
+    type: str = Field(examples=["urn:shouhou:invalid-request"])
+    title: str
+    status: int
+    detail: str
+    instance: str
+    errors: list[FieldError] | None = None
+
+
+class ProblemError(Exception):
+    """Raised by routes to answer with a problem."""
+
+    def __init__(self, status: HTTPStatus, kind: str, detail: str) -> None:
+        self.status = status
+        self.kind = kind
+        self.detail = detail
+        super().__init__(detail)
+
+
+def problem(
+    request: Request, status: int, kind: str, detail: str, errors: Sequence[FieldError] | None = None
+) -> JSONResponse:
+    """The answer that tells a problem."""
+    body = Problem(
+        type=f"urn:shouhou:{kind}",
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        instance=request.url.path,
+        errors=list(errors) if errors else None,
+    )
+    return JSONResponse(body.model_dump(exclude_none=True), status, media_type=PROBLEM_JSON)
+
+
+def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """For OpenAPI: these statuses answer with a problem."""
+    content = {PROBLEM_JSON: {"schema": Problem.model_json_schema(ref_template="#/components/schemas/{model}")}}
+    content[PROBLEM_JSON]["schema"].pop("$defs", None)
+    return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of the app with a problem."""
+
+    @app.exception_handler(ProblemError)
+    async def _told(request: Request, error: ProblemError) -> JSONResponse:
+        return problem(request, error.status, error.kind, error.detail)
+
+    @app.exception_handler(HTTPException)
+    async def _http(request: Request, error: HTTPException) -> JSONResponse:
+        kind = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
+        answer = problem(request, error.status_code, kind, str(error.detail))
+        answer.headers.update(error.headers or {})
+        return answer
+
+    @app.exception_handler(RequestValidationError)
+    async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        fields = [_field_error(item) for item in error.errors()]
+        detail = "; ".join(f"{field.field}: {field.message}" for field in fields[:3])
+        return problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", detail, fields)
+
+    @app.exception_handler(Exception)
+    async def _unforeseen(request: Request, _error: Exception) -> JSONResponse:
+        return problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, "internal-error", "an unforeseen error; it is logged")
+
+
+def _field_error(item: dict[str, Any]) -> FieldError:
+    """Pydantic's error without the input, which may be personal data."""
+    parts = [str(part) for part in item["loc"] if part != "body"]
+    name = ".".join(parts) if item["type"] != "json_invalid" else "body"
+    context = item.get("ctx") or {}
+    if item["type"] == "extra_forbidden":
+        return FieldError(field=name, message="unknown field")
+    if item["type"] in {"enum", "literal_error"}:
+        allowed = [value.strip(" '") for value in str(context["expected"]).replace(" or ", ",").split(",")]
+        return FieldError(field=name, message=f"must be one of {', '.join(allowed)}", allowed=allowed)
+    if item["type"] == "json_invalid":
+        return FieldError(field="body", message=f"not valid JSON: {context.get('error', '')}".rstrip(": "))
+    return FieldError(field=name or "body", message=str(item["msg"]).removeprefix("Value error, "))

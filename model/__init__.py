@@ -1,0 +1,1 @@
+"""Decides: labels, replies, compensation. Knows no web and no database."""

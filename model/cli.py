@@ -1,0 +1,256 @@
+"""`shouhou`: train, evaluate, predict, recommend, serve."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from pydantic import TypeAdapter, ValidationError
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from model.context import Context
+from model.errors import InputError
+from model.paths import TRAINING_DATA, artifacts_dir
+from model.recommendation import Recommendation
+
+app = typer.Typer(
+    name="shouhou",
+    help="售后参谋：看懂买家消息，给出问题类型、客户类型、回复话术和补偿建议。",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+out = Console()
+err = Console(stderr=True)
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="输出 JSON，供程序读取。")]
+
+
+def main() -> None:
+    """Run a command; a mistake in the input is one line on stderr and exit code 2."""
+    try:
+        app()
+    except InputError as error:
+        fail(str(error))
+    except KeyboardInterrupt:
+        err.print("已中断", style="yellow")
+        sys.exit(1)
+
+
+def fail(line: str) -> NoReturn:
+    """Say what is wrong in one line and exit 2."""
+    err.print(f"错误：{line}", style="red", markup=False, highlight=False, soft_wrap=True)
+    sys.exit(2)
+
+
+def progress_bar() -> Progress:
+    """A bar on stderr, so that stdout stays clean for --json."""
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=err
+    )
+
+
+@app.command()
+def train(
+    data: Annotated[Path, typer.Option(help="含 taxonomy.yaml、messages/*.csv 的文件夹。")] = TRAINING_DATA,
+    output: Annotated[Path | None, typer.Option(help="模型版本存放处，默认 .artifacts。")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """训练两个分类器，校准、评估，存为新版本并启用。"""
+    from model import registry
+    from model.classifier import FOLDS, fit
+    from model.dataset import load_messages
+    from model.taxonomy import load_taxonomy
+    from model.text import load_lexicon
+
+    artifacts = output or artifacts_dir()
+    taxonomy = load_taxonomy(data)
+    messages = load_messages(data, taxonomy)
+    lexicon = load_lexicon(data / "lexicon.txt") if (data / "lexicon.txt").exists() else []
+    with progress_bar() as bar:
+        task = bar.add_task("训练", total=2 * (FOLDS + 1))
+        fitted = fit(messages, taxonomy, lexicon, lambda _stage: bar.advance(task))
+    manifest = registry.save(fitted.classifier, messages, fitted.held_out, artifacts)
+    registry.set_current(artifacts, manifest.version)
+    if as_json:
+        print(manifest.model_dump_json())
+        return
+    out.print(f"已训练 [bold]{manifest.version}[/bold]，{manifest.messages} 条消息，存于 {artifacts}")
+    out.print("以下为留出评估：每条消息都由没见过其作者的模型打分。")
+    print_report(fitted.held_out.model_dump())
+
+
+@app.command()
+def evaluate(
+    data: Annotated[Path, typer.Option(help="CSV：text,issue,customer（可选 secondary）。")], as_json: JsonFlag = False
+) -> None:
+    """用标注好的消息评估当前模型。"""
+    from model import registry
+    from model.dataset import read_messages
+    from model.evaluation import evaluate as measure
+
+    classifier, manifest = registry.load(artifacts_dir())
+    messages = read_messages(data, classifier.taxonomy)
+    if not messages:
+        raise InputError("no messages", remedy="add lines text,issue,customer", path=data)
+    issues, customers = classifier.probabilities([message.text for message in messages])
+    report = measure(messages, issues, classifier.issue_codes, customers, classifier.customer_codes)
+    result = {"model_version": manifest.version, **report.model_dump()}
+    if as_json:
+        print(json.dumps(result, ensure_ascii=False))
+    else:
+        print_report(result)
+
+
+def print_report(result: dict[str, Any]) -> None:
+    """Metrics as tables."""
+    table = Table(title=f"评估（{result['n']} 条）")
+    table.add_column("指标")
+    table.add_column("值", justify="right")
+    names = {
+        "issue_accuracy": "问题类型 准确率",
+        "issue_macro_f1": "问题类型 宏 F1",
+        "issue_top3": "问题类型 前三命中",
+        "issue_lenient_accuracy": "问题类型 准确率（次要问题也算对）",
+        "customer_accuracy": "客户类型 准确率",
+        "customer_macro_f1": "客户类型 宏 F1",
+        "customer_macro_f1_5": "客户类型 宏 F1（至少 5 条的类型）",
+        "ece": "校准误差 ECE",
+    }
+    for key, name in names.items():
+        table.add_row(name, f"{result[key]:.4f}")
+    out.print(table)
+    for title, key in (("问题类型", "issues"), ("客户类型", "customers")):
+        per_label = Table(title=title)
+        for column in ("代码", "精确率", "召回率", "F1", "条数"):
+            per_label.add_column(column, justify="left" if column == "代码" else "right")
+        for code, row in sorted(result[key].items(), key=lambda item: -item[1]["support"]):
+            per_label.add_row(
+                code, f"{row['precision']:.2f}", f"{row['recall']:.2f}", f"{row['f1']:.2f}", str(row["support"])
+            )
+        out.print(per_label)
+    if result["confusions"]:
+        confusions = Table(title="最常见的混淆")
+        for column in ("应为", "判为", "次数"):
+            confusions.add_column(column)
+        for row in result["confusions"]:
+            confusions.add_row(row["gold"], row["predicted"], str(row["count"]))
+        out.print(confusions)
+
+
+@app.command()
+def predict(
+    input_file: Annotated[Path, typer.Option("--input", help="含 text 列的 csv、xlsx、jsonl 或 parquet。")],
+    output_file: Annotated[Path, typer.Option("--output", help="结果文件，格式由扩展名决定。")],
+    as_json: JsonFlag = False,
+) -> None:
+    """给整个文件打标签：保留原有各列和行序，追加预测列。"""
+    from model import registry
+    from model.tables import predict_file
+
+    classifier, _ = registry.load(artifacts_dir())
+    with progress_bar() as bar:
+        task = bar.add_task("预测", total=None)
+        rows = predict_file(
+            classifier, input_file, output_file, lambda done, total: bar.update(task, completed=done, total=total)
+        )
+    if as_json:
+        print(json.dumps({"rows": rows, "output": str(output_file)}, ensure_ascii=False))
+    else:
+        out.print(f"{rows} 行 → {output_file}", markup=False)
+
+
+@app.command()
+def recommend(
+    text: Annotated[str, typer.Argument(help="买家消息。")],
+    context: Annotated[str, typer.Option(help='本单信息，JSON，例如 {"product_line":"biscuit"}。')] = "{}",
+    as_json: JsonFlag = False,
+) -> None:
+    """一条消息：问题类型、客户类型、回复话术、补偿建议。"""
+    from model import registry
+    from model.playbook.book import load_playbook
+    from model.recommender import Recommender
+    from model.text import MAX_MESSAGE_CHARS
+
+    if not 1 <= len(text.strip()) <= MAX_MESSAGE_CHARS:
+        raise InputError(
+            f"the message has {len(text.strip())} characters", remedy=f"1 to {MAX_MESSAGE_CHARS} characters"
+        )
+    try:
+        facts = Context.model_validate_json(context)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "--context"
+        raise InputError(f"{where}: {first['msg']}", remedy="see the context fields in /docs") from error
+    classifier, manifest = registry.load(artifacts_dir())
+    answer = Recommender(classifier, load_playbook(classifier.taxonomy)).recommend(text, context=facts)
+    if as_json:
+        body = TypeAdapter(Recommendation).dump_python(answer, mode="json", by_alias=True)
+        print(json.dumps({"model_version": manifest.version, **body}, ensure_ascii=False))
+    else:
+        print_recommendation(answer)
+
+
+def print_recommendation(answer: Recommendation) -> None:
+    """The answer for a person at a terminal."""
+    issue, customer = answer.issue, answer.customer
+    out.print(f"[bold]问题类型[/bold] {issue.name} ({issue.code}) {issue.confidence:.0%}")
+    if issue.evidence:
+        out.print("  依据：" + "、".join(item.text for item in issue.evidence), markup=False)
+    others = "，".join(f"{other.name} {other.confidence:.0%}" for other in issue.alternatives)
+    out.print(f"  其他可能：{others}")
+    out.print(f"[bold]客户类型[/bold] {customer.name} ({customer.code}) {customer.confidence:.0%}")
+    out.print(f"  应对：{' → '.join(customer.handling)}")
+    for reason in answer.review.reasons:
+        out.print(f"[yellow]需人工[/yellow] {reason}")
+    if answer.compensation:
+        money = answer.compensation
+        figure = "不给数字" if money.min is None else f"{money.min}–{money.max} 元"
+        out.print(f"[bold]补偿建议[/bold] {money.remedy} {figure}{'（须审批）' if money.requires_approval else ''}")
+        for basis in money.basis:
+            out.print(f"  规则 {basis.rule}：{basis.source}", markup=False)
+        for question in money.ask:
+            out.print(f"  还需了解：{question}", markup=False)
+    out.print(f"[bold]回复[/bold]（阶段：{answer.stage}）")
+    for place, reply in enumerate(answer.replies, 1):
+        out.print(f"  {place}. {reply.text}  〔{reply.template_id}〕", markup=False)
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(envvar="SHOUHOU_HOST", help="监听地址。")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(envvar="SHOUHOU_PORT", min=1, max=65535, help="端口。")] = 8000,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="进程数。")] = 1,
+) -> None:
+    """启动服务；还没有模型时先训练一个。"""
+    import uvicorn
+
+    from model import registry
+
+    artifacts = artifacts_dir()
+    if registry.current_version(artifacts) is None:
+        err.print("还没有模型，先训练一个……")
+        train()
+    registry.load(artifacts)  # A broken artifact is told here, in one line, not by every worker.
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise InputError(
+                f"cannot listen on {host}:{port} ({os.strerror(error.errno or 0)})",
+                remedy="stop the other program, or choose another port with --port or SHOUHOU_PORT",
+            ) from error
+    err.print(f"售后参谋 http://{host}:{port} ，接口文档 /docs", markup=False)
+    uvicorn.run("api.app:create_app", factory=True, host=host, port=port, workers=workers, log_level="warning")
+
+
+if __name__ == "__main__":
+    main()

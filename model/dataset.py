@@ -1,0 +1,124 @@
+"""Labelled messages: read, validate, split."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from model.errors import InputError
+from model.taxonomy import Taxonomy
+from model.text import MAX_MESSAGE_CHARS, normalise, without_controls
+from model.validated_yaml import read_text
+
+MAX_SECONDARY = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One labelled buyer message.
+
+    Attributes:
+        text: as the buyer typed it.
+        issue: code of the matter that must be solved first.
+        secondary: codes of further matters, in order.
+        customer: code of the customer type.
+        source: where the message comes from, for people.
+        voice: name of the file without its ending; splits never part a voice.
+        line: line in that file.
+    """
+
+    text: str
+    issue: str
+    secondary: tuple[str, ...]
+    customer: str
+    source: str
+    voice: str
+    line: int
+
+
+def read_rows(path: Path, required: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Rows of a UTF-8 CSV with a header, each with its line number.
+
+    Raises:
+        InputError: not UTF-8, empty, a required column missing, or a line with more or fewer cells than the header.
+    """
+    text = read_text(path)
+    if "\0" in text:
+        line = text[: text.index("\0")].count("\n") + 1
+        raise InputError("a NUL character", remedy="export the file again", path=path, line=line)
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        header = [cell.strip() for cell in next(reader, [])]
+        if not any(header):
+            raise InputError("the file is empty", remedy=f"first line: {','.join(required)}", path=path, line=1)
+        for column in required:
+            if column not in header:
+                found = ", ".join(header)[:80]
+                raise InputError(
+                    f"no column {column} (found: {found})", remedy=f"name the column {column}", path=path, line=1
+                )
+        start = reader.line_num + 1
+        for row in reader:
+            line, start = start, reader.line_num + 1
+            if not row:
+                continue
+            if len(row) != len(header):
+                remedy = 'put cells that hold a comma or a quote into "…"'
+                raise InputError(f"{len(row)} cells, the header has {len(header)}", remedy=remedy, path=path, line=line)
+            yield line, dict(zip(header, row, strict=True))
+    except csv.Error as error:
+        raise InputError(
+            f"not CSV ({error})", remedy='close the quotes "…"', path=path, line=reader.line_num
+        ) from error
+
+
+def read_messages(path: Path, taxonomy: Taxonomy) -> list[Message]:
+    """Labelled messages of one CSV with columns text, issue and optional secondary, customer, source.
+
+    Raises:
+        InputError: with file and line, for a broken file, an empty or over-long text, or an unknown label.
+    """
+    messages = []
+    for line, row in read_rows(path, ("text", "issue")):
+        text = without_controls(row["text"])
+        if not normalise(text).text:
+            raise InputError("empty text", remedy="write the message or delete the line", path=path, line=line)
+        if len(text) > MAX_MESSAGE_CHARS:
+            raise InputError(
+                f"{len(text)} characters", remedy=f"at most {MAX_MESSAGE_CHARS} a message", path=path, line=line
+            )
+        secondary = tuple(code.strip() for code in row.get("secondary", "").split("|") if code.strip())
+        for code in (row["issue"].strip(), *secondary):
+            if code not in taxonomy.issue_by_code:
+                raise InputError(f"unknown issue {code!r}", remedy="use a code of taxonomy.yaml", path=path, line=line)
+        if len(secondary) > MAX_SECONDARY or row["issue"].strip() in secondary or len(set(secondary)) < len(secondary):
+            raise InputError(
+                f"secondary {row['secondary']!r}", remedy="at most two further issues, none twice", path=path, line=line
+            )
+        customer = row.get("customer", "").strip() or taxonomy.default_customer
+        if customer not in taxonomy.customer_by_code:
+            allowed = ", ".join(taxonomy.customer_by_code)
+            raise InputError(f"unknown customer type {customer!r}", remedy=f"one of {allowed}", path=path, line=line)
+        messages.append(
+            Message(text, row["issue"].strip(), secondary, customer, row.get("source", "").strip(), path.stem, line)
+        )
+    return messages
+
+
+def load_messages(data_dir: Path, taxonomy: Taxonomy) -> list[Message]:
+    """All messages of `data_dir/messages/*.csv`, in the order of file names and lines.
+
+    Raises:
+        InputError: no file, a broken file, or a label of the taxonomy with fewer than two messages.
+    """
+    folder = data_dir / "messages"
+    paths = sorted(folder.glob("*.csv"))
+    if not paths:
+        raise InputError("no messages", remedy="put CSV files with columns text,issue,customer here", path=folder)
+    messages = [message for path in paths for message in read_messages(path, taxonomy)]
+    if len({message.issue for message in messages}) < 2:
+        raise InputError("fewer than two issues", remedy="label messages of at least two issues", path=folder)
+    return messages

@@ -1,0 +1,82 @@
+"""A linear head: one label set's scikit-learn estimator, with calibrated probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from scipy.sparse import csr_matrix
+from scipy.special import log_softmax, softmax
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.svm import LinearSVC
+from sklearn.utils.validation import check_is_fitted
+
+Floats = NDArray[np.float64]
+
+
+class CalibratedLinear(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """Linear SVM, one against the rest, whose scores a temperature turns into probabilities.
+
+    The temperature is fitted on held-out scores, so that the probabilities are those of unseen messages.
+
+    Args:
+        C: inverse strength of the regularisation.
+        class_weight: as in scikit-learn.
+
+    Attributes:
+        classes_: (n_classes,) labels.
+        coef_: (n_classes, n_terms).
+        intercept_: (n_classes,).
+        temperature_: scores are divided by it before the softmax.
+    """
+
+    def __init__(self, C: float = 0.3, class_weight: str | None = None) -> None:
+        self.C = C
+        self.class_weight = class_weight
+
+    def fit(self, X: csr_matrix, y: Sequence[str]) -> Self:
+        """Fit on X (n_messages, n_terms) and labels y; the temperature stays 1."""
+        self.classes_ = np.unique(np.asarray(y))
+        if len(self.classes_) == 1:  # A label set of a single class: probability 1 without a model.
+            self.coef_ = np.zeros((1, X.shape[1]))
+            self.intercept_ = np.zeros(1)
+        else:
+            svm = LinearSVC(C=self.C, class_weight=self.class_weight, random_state=0).fit(X, y)
+            # Two classes share one score in scikit-learn; here every class has its own.
+            two = len(self.classes_) == 2
+            self.coef_ = np.vstack([-svm.coef_, svm.coef_]) if two else svm.coef_
+            self.intercept_ = np.concatenate([-svm.intercept_, svm.intercept_]) if two else svm.intercept_
+        self.temperature_ = 1.0
+        return self
+
+    def decision_function(self, X: csr_matrix) -> Floats:
+        """Scores (n_messages, n_classes), before the temperature."""
+        check_is_fitted(self)
+        scores: Floats = X @ self.coef_.T + self.intercept_
+        return scores
+
+    def predict_proba(self, X: csr_matrix) -> Floats:
+        """Calibrated probabilities (n_messages, n_classes)."""
+        probabilities: Floats = softmax(self.decision_function(X) / self.temperature_, axis=1)
+        return probabilities
+
+    def predict(self, X: csr_matrix) -> NDArray[Any]:
+        """Likeliest labels (n_messages,)."""
+        labels: NDArray[Any] = self.classes_[self.decision_function(X).argmax(axis=1)]
+        return labels
+
+
+def fit_temperature(scores: Floats, y: NDArray[np.intp]) -> float:
+    """The temperature that makes held-out scores (n, n_classes) likeliest for the true columns y (n,).
+
+    Source: Guo et al., On Calibration of Modern Neural Networks, ICML 2017.
+    """
+
+    def loss(log_temperature: float) -> float:
+        log_probabilities = log_softmax(scores / np.exp(log_temperature), axis=1)
+        return -float(log_probabilities[np.arange(len(y)), y].mean())
+
+    return float(np.exp(minimize_scalar(loss, bounds=(-5.0, 3.0), method="bounded").x))

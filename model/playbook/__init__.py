@@ -1,0 +1,1 @@
+"""Templates and rules as YAML, and the code that reads them."""

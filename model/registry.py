@@ -1,0 +1,199 @@
+"""Model versions on disk: save, verify, load.
+
+`<artifacts>/<version>/model.joblib` with `manifest.json`; `<artifacts>/current` names the version in use.
+joblib files are code: nothing is loaded whose SHA-256 the manifest does not vouch for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from datetime import UTC, datetime
+from importlib.metadata import version as installed_version
+from pathlib import Path
+
+import joblib
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from model.dataset import Message
+from model.errors import InputError
+from model.evaluation import Report
+from model.inference import Classifier
+from model.text import TOKENIZER_ENGINE
+
+ARTIFACT = "model.joblib"
+MANIFEST = "manifest.json"
+CURRENT = "current"
+LIBRARIES = ("scikit-learn", "numpy", "scipy", "joblib", "rjieba", "opencc", "pypinyin")
+RETRAIN = "run `shouhou train` to make a new one"
+
+
+class Manifest(BaseModel):
+    """What is known of a model version."""
+
+    model_config = ConfigDict(frozen=True)
+
+    version: str
+    trained_at: str
+    sha256: str
+    size_bytes: int
+    tokenizer: str
+    libraries: dict[str, str]
+    data_fingerprint: str
+    messages: int
+    taxonomy_version: str
+    thresholds: dict[str, float]
+    metrics: Report
+
+
+def fingerprint(messages: list[Message]) -> str:
+    """SHA-256 over texts and labels, independent of the files they stand in."""
+    digest = hashlib.sha256()
+    for row in sorted("\0".join((m.text, m.issue, "|".join(m.secondary), m.customer)) for m in messages):
+        digest.update(row.encode())
+        digest.update(b"\n")
+    return digest.hexdigest()
+
+
+def save(classifier: Classifier, messages: list[Message], metrics: Report, artifacts: Path) -> Manifest:
+    """Write a version aside, make it durable, move it into place. It is not yet current.
+
+    Raises:
+        InputError: the folder cannot be written or the disk is full; nothing is left behind.
+    """
+    now = datetime.now(UTC)
+    data = fingerprint(messages)
+    version = f"{now:%Y%m%dT%H%M%S%f}"[:-3] + f"-{data[:8]}"
+    try:
+        artifacts.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(prefix=".partial-", dir=artifacts))
+    except OSError as error:
+        raise InputError(
+            f"cannot write ({error.strerror})", remedy="free space or set SHOUHOU_ARTIFACTS", path=artifacts
+        ) from error
+    try:
+        joblib.dump(classifier, aside / ARTIFACT)  # Uncompressed, so that the arrays can be memory-mapped.
+        manifest = Manifest(
+            version=version,
+            trained_at=now.isoformat(timespec="seconds"),
+            sha256=_sha256(aside / ARTIFACT),
+            size_bytes=(aside / ARTIFACT).stat().st_size,
+            tokenizer=f"{TOKENIZER_ENGINE} {installed_version(TOKENIZER_ENGINE)}",
+            libraries={name: installed_version(name) for name in LIBRARIES},
+            data_fingerprint=data,
+            messages=len(messages),
+            taxonomy_version=classifier.taxonomy.version,
+            thresholds=vars(classifier.thresholds),
+            metrics=metrics,
+        )
+        (aside / MANIFEST).write_text(manifest.model_dump_json(indent=2), encoding="utf-8")
+        for name in (ARTIFACT, MANIFEST):
+            _fsync(aside / name)
+        aside.chmod(0o755)
+        aside.rename(artifacts / version)
+        _fsync(artifacts)
+    except OSError as error:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise InputError(
+            f"cannot write ({error.strerror})", remedy="free space or set SHOUHOU_ARTIFACTS", path=artifacts
+        ) from error
+    except BaseException:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
+    return manifest
+
+
+def set_current(artifacts: Path, version: str) -> None:
+    """Make a version the one in use, in one step that a crash cannot halve."""
+    write_atomically(artifacts / CURRENT, version + "\n")
+
+
+def current_version(artifacts: Path) -> str | None:
+    """The version in use, or None when nothing was trained yet."""
+    try:
+        return (artifacts / CURRENT).read_text(encoding="utf-8").strip() or None
+    except FileNotFoundError:
+        return None
+
+
+def load(artifacts: Path, version: str | None = None) -> tuple[Classifier, Manifest]:
+    """Verify and load a version, by default the current one. Its arrays are memory-mapped, read only.
+
+    Raises:
+        InputError: no version, a missing or broken manifest, or a file the manifest does not vouch for.
+    """
+    version = version or current_version(artifacts)
+    if version is None:
+        raise InputError("no trained model", remedy="run `shouhou train`", path=artifacts)
+    manifest = read_manifest(artifacts, version)
+    path = artifacts / version / ARTIFACT
+    try:
+        if path.stat().st_size != manifest.size_bytes or _sha256(path) != manifest.sha256:
+            raise InputError(
+                "the file is not the one its manifest vouches for (changed or truncated), so it is not loaded",
+                remedy=f"restore it from a backup, or {RETRAIN}",
+                path=path,
+            )
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror})", remedy=RETRAIN, path=path) from error
+    if manifest.libraries["scikit-learn"].split(".")[0] != installed_version("scikit-learn").split(".")[0]:
+        raise InputError("made with another major version of scikit-learn", remedy=RETRAIN, path=path)
+    try:
+        classifier = joblib.load(path, mmap_mode="r")
+    except (AttributeError, ImportError, TypeError) as error:
+        raise InputError("made by another version of this program", remedy=RETRAIN, path=path) from error
+    if not isinstance(classifier, Classifier):
+        raise InputError("does not hold a classifier of this program", remedy=RETRAIN, path=path)
+    return classifier, manifest
+
+
+def read_manifest(artifacts: Path, version: str) -> Manifest:
+    """The manifest of a version.
+
+    Raises:
+        InputError: it is missing or damaged.
+    """
+    path = artifacts / version / MANIFEST
+    try:
+        return Manifest.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror})", remedy=RETRAIN, path=path) from error
+    except ValidationError as error:
+        raise InputError("the manifest is damaged", remedy=f"restore it, or {RETRAIN}", path=path) from error
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write aside, fsync, rename: readers see the old file or the new one, never half of one.
+
+    Raises:
+        InputError: the folder cannot be written or the disk is full.
+    """
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}-", suffix=".partial", dir=path.parent)
+    except OSError as error:
+        raise InputError(f"cannot write ({error.strerror})", remedy="check the folder", path=path) from error
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+        _fsync(path.parent)
+    except OSError as error:
+        Path(name).unlink(missing_ok=True)
+        raise InputError(f"cannot write ({error.strerror})", remedy="free space", path=path) from error
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _fsync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,113 @@
+"""Read a YAML file into a Pydantic model; a mistake names file, line, key and what to write instead."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from model.errors import InputError
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def read_yaml(path: Path, model: type[M]) -> M:
+    """Parse `path` and validate it as `model`.
+
+    Raises:
+        InputError: missing, not UTF-8, not YAML, or not valid, with the line of the offending key.
+    """
+    text = read_text(path)
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", None) or "not valid YAML"
+        line = None if mark is None else mark.line + 1
+        raise InputError(f"YAML error: {problem}", remedy="mend the line", path=path, line=line) from error
+    except RecursionError as error:
+        raise InputError("nested too deeply", remedy="flatten the file", path=path) from error
+    if root is not None and (twice := _duplicate_key(root)):
+        raise InputError(f"key {twice.value} stands twice", remedy="keep one", path=path, line=_line(twice))
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        problem = f"{where}: {first['msg']}" if where else first["msg"].removeprefix("Value error, ")
+        found = first.get("input")
+        seen = f" (found {found!r})" if where and isinstance(found, str | int | float | bool) else ""
+        line = _line_of(root, first["loc"]) if root is not None else None
+        raise InputError(f"{problem}{seen}", remedy="correct this entry", path=path, line=line) from error
+
+
+def read_text(path: Path) -> str:
+    """Text of a UTF-8 file (a byte-order mark is dropped).
+
+    Raises:
+        InputError: missing, unreadable, or in another encoding (GBK is named when it fits), with the line.
+    """
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError as error:
+        raise InputError("no such file", remedy="check the path", path=path) from error
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror})", remedy="check path and rights", path=path) from error
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise InputError(
+            f"not UTF-8 ({guess_encoding(raw)})", remedy="save the file as UTF-8", path=path, line=line
+        ) from error
+
+
+def guess_encoding(raw: bytes) -> str:
+    """A word for people on what the bytes seem to be."""
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "it looks like UTF-16"
+    try:
+        raw.decode("gb18030")
+    except UnicodeDecodeError:
+        return "of unknown encoding or damaged"
+    return "it looks like GBK"
+
+
+def _line(node: yaml.Node) -> int:
+    return int(node.start_mark.line) + 1
+
+
+def _duplicate_key(node: yaml.Node) -> yaml.ScalarNode | None:
+    """First mapping key that stands twice in one mapping: PyYAML would silently keep the last."""
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    return key
+                seen.add(key.value)
+            if found := _duplicate_key(value):
+                return found
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            if found := _duplicate_key(item):
+                return found
+    return None
+
+
+def _line_of(node: yaml.Node, loc: tuple[Any, ...]) -> int:
+    """Line of the deepest node on the path `loc` that exists in the file."""
+    line = _line(node)
+    for part in loc:
+        child: yaml.Node | None = None
+        if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            child = node.value[part]
+        elif isinstance(node, yaml.MappingNode):
+            child = next((value for key, value in node.value if key.value == str(part)), None)
+        if child is None:
+            continue
+        node, line = child, _line(child)
+    return line
