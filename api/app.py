@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 from api import problems
-from api.body_limit import BodyLimit
+from api.json_body import JsonBody
 from api.routes import health, models, recommendations, taxonomy
 from api.state import ModelState, load_state
 
@@ -29,7 +29,7 @@ def create_app(state: ModelState | None = None) -> FastAPI:
         lifespan=lifespan,
     )
     problems.install(app)
-    app.add_middleware(BodyLimit)
+    app.add_middleware(JsonBody)
     for routes in (recommendations, taxonomy, models):
         app.include_router(routes.router, prefix="/v1")
     app.include_router(health.router)

@@ -207,7 +207,7 @@ def print_recommendation(answer: Recommendation) -> None:
     others = "，".join(f"{other.name} {other.confidence:.0%}" for other in issue.alternatives)
     out.print(f"  其他可能：{others}")
     out.print(f"[bold]客户类型[/bold] {customer.name} ({customer.code}) {customer.confidence:.0%}")
-    out.print(f"  应对：{' → '.join(customer.handling)}")
+    out.print(f"  应对：{' → '.join(customer.handling)}", soft_wrap=True)
     for reason in answer.review.reasons:
         out.print(f"[yellow]需人工[/yellow] {reason}")
     if answer.compensation:
@@ -215,12 +215,12 @@ def print_recommendation(answer: Recommendation) -> None:
         figure = "不给数字" if money.min is None else f"{money.min}–{money.max} 元"
         out.print(f"[bold]补偿建议[/bold] {money.remedy} {figure}{'（须审批）' if money.requires_approval else ''}")
         for basis in money.basis:
-            out.print(f"  规则 {basis.rule}：{basis.source}", markup=False)
+            out.print(f"  规则 {basis.rule}：{basis.source}", markup=False, soft_wrap=True)
         for question in money.ask:
             out.print(f"  还需了解：{question}", markup=False)
     out.print(f"[bold]回复[/bold]（阶段：{answer.stage}）")
     for place, reply in enumerate(answer.replies, 1):
-        out.print(f"  {place}. {reply.text}  〔{reply.template_id}〕", markup=False)
+        out.print(f"  {place}. {reply.text}  〔{reply.template_id}〕", markup=False, soft_wrap=True)
 
 
 @app.command()

@@ -50,6 +50,7 @@ def read_rows(path: Path, required: Sequence[str]) -> Iterator[tuple[int, dict[s
         line = text[: text.index("\0")].count("\n") + 1
         raise InputError("a NUL character", remedy="export the file again", path=path, line=line)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    start = 1
     try:
         header = [cell.strip() for cell in next(reader, [])]
         if not any(header):
@@ -70,9 +71,7 @@ def read_rows(path: Path, required: Sequence[str]) -> Iterator[tuple[int, dict[s
                 raise InputError(f"{len(row)} cells, the header has {len(header)}", remedy=remedy, path=path, line=line)
             yield line, dict(zip(header, row, strict=True))
     except csv.Error as error:
-        raise InputError(
-            f"not CSV ({error})", remedy='close the quotes "…"', path=path, line=reader.line_num
-        ) from error
+        raise InputError(f"not CSV ({error})", remedy='close the quotes "…"', path=path, line=start) from error
 
 
 def read_messages(path: Path, taxonomy: Taxonomy) -> list[Message]:

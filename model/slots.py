@@ -38,17 +38,12 @@ def fill_slots(context: Context, compensation: Compensation | None) -> dict[str,
         slots["carrier"] = context.carrier
     if context.price_drop:
         slots["price_drop"] = yuan(context.price_drop)
-    if compensation and compensation.min and compensation.max and Decimal(compensation.max) > 0:
-        low, high = Decimal(compensation.min), Decimal(compensation.max)
-        slots["cash"] = yuan(high) if low == high else f"{plain(low)}到{yuan(high)}"
+    # A range is for the agent's eyes; a buyer is told one figure or none.
+    if compensation and compensation.max and compensation.min == compensation.max and Decimal(compensation.max) > 0:
+        slots["cash"] = yuan(Decimal(compensation.max))
     return slots
 
 
-def plain(amount: Decimal) -> str:
-    """Money as people write it: no empty decimals."""
-    return f"{amount:.2f}".rstrip("0").rstrip(".")
-
-
 def yuan(amount: Decimal) -> str:
-    """Money with its unit, as in a chat."""
-    return f"{plain(amount)}元"
+    """Money as people write it in a chat: no empty decimals."""
+    return f"{amount:.2f}".rstrip("0").rstrip(".") + "元"

@@ -22,6 +22,8 @@ def infer_stage(playbook: Playbook, issue: str, history: Sequence[Turn], facts: 
     answered = any(turn.role == "agent" for turn in history)
     if issue == "greeting":
         return Stage.close if answered else Stage.clarify
+    if issue in playbook.needs_person:
+        return Stage.verify
     if issue in playbook.needs_photo and facts.get("photo", "none") == "none":
         return Stage.evidence
     if issue in playbook.needs_check and not facts.keys() & {"manifest_ok", "weight_ok", "waybill", "signed_by"}:

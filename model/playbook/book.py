@@ -37,6 +37,7 @@ class _Stages(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     photo: frozenset[str]
     check: frozenset[str]
+    person: frozenset[str]
 
 
 class _Facts(BaseModel):
@@ -63,6 +64,7 @@ class Playbook:
     policy: Policy
     needs_photo: frozenset[str]
     needs_check: frozenset[str]
+    needs_person: frozenset[str]
 
 
 def load_playbook(taxonomy: Taxonomy, folder: Path = PLAYBOOK) -> Playbook:
@@ -88,7 +90,7 @@ def load_playbook(taxonomy: Taxonomy, folder: Path = PLAYBOOK) -> Playbook:
         raise InputError(f"no handling of {sorted(missing)[0]}", remedy="add its steps", path=folder / "customers.yaml")
     stages_path = folder / "stages.yaml"
     stages = read_yaml(stages_path, _Stages)
-    if strangers := (stages.photo | stages.check) - set(taxonomy.issue_by_code):
+    if strangers := (stages.photo | stages.check | stages.person) - set(taxonomy.issue_by_code):
         raise InputError(
             f"unknown issue {sorted(strangers)[0]}", remedy="use a code of taxonomy.yaml", path=stages_path
         )
@@ -100,6 +102,7 @@ def load_playbook(taxonomy: Taxonomy, folder: Path = PLAYBOOK) -> Playbook:
         policy=read_yaml(folder / "policy.yaml", Policy),
         needs_photo=stages.photo,
         needs_check=stages.check,
+        needs_person=stages.person,
     )
 
 

@@ -1,0 +1,69 @@
+"""One model, trained by the real command on the shipped data, serves all tests of a run."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+from hypothesis import settings
+
+from api.app import create_app
+from api.state import ModelState, load_state
+from model.playbook.book import Playbook, load_playbook
+from model.recommender import Recommender
+from model.taxonomy import Taxonomy, load_taxonomy
+
+settings.register_profile("project", deadline=None, max_examples=200)
+settings.load_profile("project")
+
+
+def shouhou(*arguments: str, artifacts: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the command line as a user would."""
+    environment = {**os.environ, "COLUMNS": "200"}
+    if artifacts is not None:
+        environment["SHOUHOU_ARTIFACTS"] = str(artifacts)
+    return subprocess.run(
+        [sys.executable, "-m", "model.cli", *arguments], capture_output=True, text=True, env=environment, timeout=600
+    )
+
+
+@pytest.fixture(scope="session")
+def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Artifacts folder with a current version."""
+    folder = tmp_path_factory.mktemp("artifacts")
+    done = shouhou("train", "--output", str(folder), "--json")
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="session")
+def taxonomy() -> Taxonomy:
+    return load_taxonomy()
+
+
+@pytest.fixture(scope="session")
+def playbook(taxonomy: Taxonomy) -> Playbook:
+    return load_playbook(taxonomy)
+
+
+@pytest.fixture(scope="session")
+def state(artifacts: Path) -> ModelState:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SHOUHOU_ARTIFACTS", str(artifacts))
+        return load_state()
+
+
+@pytest.fixture(scope="session")
+def recommender(state: ModelState) -> Recommender:
+    return state.recommender
+
+
+@pytest.fixture(scope="session")
+def client(state: ModelState) -> Iterator[TestClient]:
+    with TestClient(create_app(state), raise_server_exceptions=False) as client:
+        yield client

@@ -1,0 +1,84 @@
+"""Artifacts: nothing is loaded that the manifest does not vouch for; nothing is half written."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from model import registry
+from model.errors import InputError
+
+
+@pytest.fixture
+def copy(artifacts: Path, tmp_path: Path) -> Path:
+    """A copy that a test may damage."""
+    return Path(shutil.copytree(artifacts, tmp_path / "artifacts"))
+
+
+def artifact(folder: Path) -> Path:
+    version = registry.current_version(folder)
+    assert version
+    return folder / version / registry.ARTIFACT
+
+
+def test_loads_what_was_saved(artifacts: Path) -> None:
+    classifier, manifest = registry.load(artifacts)
+    assert manifest.version == registry.current_version(artifacts)
+    assert manifest.tokenizer.startswith("rjieba ")
+    assert manifest.messages > 3000
+    assert len(classifier.issue_codes) == 39
+
+
+def test_a_changed_artifact_is_refused(copy: Path) -> None:
+    path = artifact(copy)
+    raw = bytearray(path.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    path.write_bytes(raw)
+    with pytest.raises(InputError, match=r"not the one its manifest vouches for .* run `shouhou train`"):
+        registry.load(copy)
+
+
+def test_a_truncated_artifact_is_refused(copy: Path) -> None:
+    path = artifact(copy)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(InputError, match="changed or truncated"):
+        registry.load(copy)
+
+
+def test_a_missing_artifact_is_told(copy: Path) -> None:
+    artifact(copy).unlink()
+    with pytest.raises(InputError, match="run `shouhou train`"):
+        registry.load(copy)
+
+
+@pytest.mark.parametrize("content", ["", "{", '{"version": 1}'])
+def test_a_damaged_manifest_is_told(copy: Path, content: str) -> None:
+    (artifact(copy).parent / registry.MANIFEST).write_text(content)
+    with pytest.raises(InputError, match="the manifest is damaged"):
+        registry.load(copy)
+
+
+def test_no_model_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no trained model .* run `shouhou train`"):
+        registry.load(tmp_path)
+
+
+def test_an_unwritable_folder_is_one_line(artifacts: Path, tmp_path: Path) -> None:
+    classifier, manifest = registry.load(artifacts)
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(InputError, match="cannot write"):
+        registry.save(classifier, [], manifest.metrics, tmp_path / "file" / "artifacts")
+
+
+def test_a_failed_save_leaves_nothing(artifacts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    classifier, manifest = registry.load(artifacts)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(registry, "_fsync", full)
+    with pytest.raises(InputError, match="No space left on device"):
+        registry.save(classifier, [], manifest.metrics, tmp_path)
+    assert list(tmp_path.iterdir()) == []
