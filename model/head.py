@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any, Self
 
@@ -11,16 +12,19 @@ from scipy.optimize import minimize_scalar
 from scipy.sparse import csr_matrix
 from scipy.special import log_softmax, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.svm import LinearSVC
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import check_is_fitted
 
 Floats = NDArray[np.float64]
+EPOCHS = 10
 
 
 class CalibratedLinear(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """Linear SVM, one against the rest, whose scores a temperature turns into probabilities.
+    """Multinomial logistic regression, whose scores a temperature turns into calibrated probabilities.
 
     The temperature is fitted on held-out scores, so that the probabilities are those of unseen messages.
+    Ten epochs of SAGA are as right as the converged solution and take a tenth of the time (BENCHMARKS.md).
 
     Args:
         C: inverse strength of the regularisation.
@@ -33,7 +37,7 @@ class CalibratedLinear(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         temperature_: scores are divided by it before the softmax.
     """
 
-    def __init__(self, C: float = 0.3, class_weight: str | None = None) -> None:
+    def __init__(self, C: float = 10.0, class_weight: str | None = None) -> None:
         self.C = C
         self.class_weight = class_weight
 
@@ -44,11 +48,16 @@ class CalibratedLinear(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             self.coef_ = np.zeros((1, X.shape[1]))
             self.intercept_ = np.zeros(1)
         else:
-            svm = LinearSVC(C=self.C, class_weight=self.class_weight, random_state=0).fit(X, y)
+            model = LogisticRegression(
+                C=self.C, class_weight=self.class_weight, solver="saga", max_iter=EPOCHS, random_state=0
+            )
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                model.fit(X, y)
             # Two classes share one score in scikit-learn; here every class has its own.
             two = len(self.classes_) == 2
-            self.coef_ = np.vstack([-svm.coef_, svm.coef_]) if two else svm.coef_
-            self.intercept_ = np.concatenate([-svm.intercept_, svm.intercept_]) if two else svm.intercept_
+            self.coef_ = np.vstack([-model.coef_, model.coef_]) / 2 if two else model.coef_
+            self.intercept_ = np.concatenate([-model.intercept_, model.intercept_]) / 2 if two else model.intercept_
         self.temperature_ = 1.0
         return self
 
