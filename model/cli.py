@@ -75,8 +75,8 @@ def train(
     messages = load_messages(data, taxonomy)
     lexicon = load_lexicon(data / "lexicon.txt") if (data / "lexicon.txt").exists() else []
     with progress_bar() as bar:
-        task = bar.add_task("训练", total=2 * (FOLDS + 1))
-        fitted = fit(messages, taxonomy, lexicon, lambda _stage: bar.advance(task))
+        task = bar.add_task("训练", total=FOLDS + 1)
+        fitted = fit(messages, taxonomy, lexicon, lambda: bar.advance(task))
     manifest = registry.save(fitted.classifier, messages, fitted.held_out, artifacts)
     registry.set_current(artifacts, manifest.version)
     if as_json:
@@ -101,7 +101,9 @@ def evaluate(
     if not messages:
         raise InputError("no messages", remedy="add lines text,issue,customer", path=data)
     issues, customers = classifier.probabilities([message.text for message in messages])
-    report = measure(messages, issues, classifier.issue_codes, customers, classifier.customer_codes)
+    report = measure(
+        messages, issues, classifier.issue_codes, customers, classifier.customer_codes, classifier.thresholds
+    )
     result = {"model_version": manifest.version, **report.model_dump()}
     if as_json:
         print(json.dumps(result, ensure_ascii=False))
@@ -123,6 +125,10 @@ def print_report(result: dict[str, Any]) -> None:
         "customer_macro_f1": "客户类型 宏 F1",
         "customer_macro_f1_5": "客户类型 宏 F1（至少 5 条的类型）",
         "ece": "校准误差 ECE",
+        "coverage": "达到把握门槛的比例",
+        "coverage_accuracy": "其中的准确率",
+        "also_precision": "次要问题 精确率",
+        "also_recall": "次要问题 召回率",
     }
     for key, name in names.items():
         table.add_row(name, f"{result[key]:.4f}")

@@ -80,44 +80,63 @@ def read_messages(path: Path, taxonomy: Taxonomy) -> list[Message]:
     Raises:
         InputError: with file and line, for a broken file, an empty or over-long text, or an unknown label.
     """
-    messages = []
-    for line, row in read_rows(path, ("text", "issue")):
-        text = without_controls(row["text"])
-        if not normalise(text).text:
-            raise InputError("empty text", remedy="write the message or delete the line", path=path, line=line)
-        if len(text) > MAX_MESSAGE_CHARS:
-            raise InputError(
-                f"{len(text)} characters", remedy=f"at most {MAX_MESSAGE_CHARS} a message", path=path, line=line
-            )
-        secondary = tuple(code.strip() for code in row.get("secondary", "").split("|") if code.strip())
-        for code in (row["issue"].strip(), *secondary):
-            if code not in taxonomy.issue_by_code:
-                raise InputError(f"unknown issue {code!r}", remedy="use a code of taxonomy.yaml", path=path, line=line)
-        if len(secondary) > MAX_SECONDARY or row["issue"].strip() in secondary or len(set(secondary)) < len(secondary):
-            raise InputError(
-                f"secondary {row['secondary']!r}", remedy="at most two further issues, none twice", path=path, line=line
-            )
-        customer = row.get("customer", "").strip() or taxonomy.default_customer
-        if customer not in taxonomy.customer_by_code:
-            allowed = ", ".join(taxonomy.customer_by_code)
-            raise InputError(f"unknown customer type {customer!r}", remedy=f"one of {allowed}", path=path, line=line)
-        messages.append(
-            Message(text, row["issue"].strip(), secondary, customer, row.get("source", "").strip(), path.stem, line)
-        )
-    return messages
+    return [_message(row, taxonomy, path, line) for line, row in read_rows(path, ("text", "issue"))]
+
+
+def mistakes(path: Path, taxonomy: Taxonomy) -> Iterator[InputError]:
+    """Every mistake that `read_messages` would stop at, row by row; a broken file ends with its first."""
+    try:
+        for line, row in read_rows(path, ("text", "issue")):
+            try:
+                _message(row, taxonomy, path, line)
+            except InputError as error:
+                yield error
+    except InputError as error:
+        yield error
+
+
+def _message(row: dict[str, str], taxonomy: Taxonomy, path: Path, line: int) -> Message:
+    text = without_controls(row["text"])
+    if not normalise(text).text:
+        raise InputError("empty text", remedy="write the message or delete the line", path=path, line=line)
+    if len(text) > MAX_MESSAGE_CHARS:
+        remedy = f"at most {MAX_MESSAGE_CHARS} a message"
+        raise InputError(f"{len(text)} characters", remedy=remedy, path=path, line=line)
+    issue = row["issue"].strip()
+    secondary = tuple(code.strip() for code in row.get("secondary", "").split("|") if code.strip())
+    for code in (issue, *secondary):
+        if code not in taxonomy.issue_by_code:
+            raise InputError(f"unknown issue {code!r}", remedy="use a code of taxonomy.yaml", path=path, line=line)
+    if len(secondary) > MAX_SECONDARY or issue in secondary or len(set(secondary)) < len(secondary):
+        remedy = "at most two further issues, none twice"
+        raise InputError(f"secondary {row['secondary']!r}", remedy=remedy, path=path, line=line)
+    customer = row.get("customer", "").strip() or taxonomy.default_customer
+    if customer not in taxonomy.customer_by_code:
+        allowed = ", ".join(taxonomy.customer_by_code)
+        raise InputError(f"unknown customer type {customer!r}", remedy=f"one of {allowed}", path=path, line=line)
+    return Message(text, issue, secondary, customer, row.get("source", "").strip(), path.stem, line)
 
 
 def load_messages(data_dir: Path, taxonomy: Taxonomy) -> list[Message]:
     """All messages of `data_dir/messages/*.csv`, in the order of file names and lines.
 
     Raises:
-        InputError: no file, a broken file, or a label of the taxonomy with fewer than two messages.
+        InputError: no file, a broken file, or messages of a single issue.
     """
     folder = data_dir / "messages"
-    paths = sorted(folder.glob("*.csv"))
-    if not paths:
-        raise InputError("no messages", remedy="put CSV files with columns text,issue,customer here", path=folder)
-    messages = [message for path in paths for message in read_messages(path, taxonomy)]
+    messages = [message for path in message_files(data_dir) for message in read_messages(path, taxonomy)]
     if len({message.issue for message in messages}) < 2:
         raise InputError("fewer than two issues", remedy="label messages of at least two issues", path=folder)
     return messages
+
+
+def message_files(data_dir: Path) -> list[Path]:
+    """The CSV files of `data_dir/messages`, by name.
+
+    Raises:
+        InputError: there is none.
+    """
+    folder = data_dir / "messages"
+    if paths := sorted(folder.glob("*.csv")):
+        return paths
+    raise InputError("no messages", remedy="put CSV files with columns text,issue,customer here", path=folder)

@@ -11,10 +11,12 @@ from pydantic import BaseModel, ConfigDict
 from sklearn.metrics import precision_recall_fscore_support
 
 from model.dataset import Message
+from model.inference import MAX_ALSO, Thresholds
 
 Floats = NDArray[np.float64]
 CALIBRATION_BINS = 10
 MAX_CONFUSIONS = 10
+RISK_POINTS = 51
 
 
 class LabelReport(BaseModel):
@@ -38,12 +40,33 @@ class Confusion(BaseModel):
     count: int
 
 
+class ReliabilityBin(BaseModel):
+    """Messages of like confidence: how sure the model was and how often it was right."""
+
+    model_config = ConfigDict(frozen=True)
+
+    confidence: float
+    accuracy: float
+    count: int
+
+
+class RiskPoint(BaseModel):
+    """When only the most confident share of the messages is answered: the share of wrong answers among them."""
+
+    model_config = ConfigDict(frozen=True)
+
+    coverage: float
+    risk: float
+
+
 class Report(BaseModel):
     """Metrics of one evaluation. Macro-F1 averages over the labels that occur in the gold or the predicted labels.
 
     `issue_lenient_accuracy` counts a prediction right when it is the primary or a secondary label. `ece` is the
     expected calibration error of the issue over ten bins of equal width. The two `…_5` figures average F1 over the
-    labels with at least five gold messages.
+    labels with at least five gold messages. `coverage` is the share of messages above the abstention threshold and
+    `coverage_accuracy` the issue accuracy on them. `also_precision` and `also_recall` compare the secondary issues
+    reported with those labelled, over all messages and over those that have one.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -58,6 +81,12 @@ class Report(BaseModel):
     customer_macro_f1: float
     customer_macro_f1_5: float
     ece: float
+    coverage: float
+    coverage_accuracy: float
+    also_precision: float
+    also_recall: float
+    reliability: list[ReliabilityBin]
+    risk_coverage: list[RiskPoint]
     issues: dict[str, LabelReport]
     customers: dict[str, LabelReport]
     confusions: list[Confusion]
@@ -69,6 +98,7 @@ def evaluate(
     issue_codes: Sequence[str],
     customer_probabilities: Floats,
     customer_codes: Sequence[str],
+    thresholds: Thresholds,
 ) -> Report:
     """Compare probabilities (n_messages, n_labels) with the messages' labels."""
     gold = [message.issue for message in messages]
@@ -81,6 +111,9 @@ def evaluate(
     customers = np.asarray(customer_codes)[customer_probabilities.argmax(axis=1)].tolist()
     by_issue = _by_label(gold, predicted)
     by_customer = _by_label(customers_gold, customers)
+    confidence = issue_probabilities.max(axis=1)
+    covered = confidence >= thresholds.abstain
+    also_precision, also_recall = _also_scores(messages, issue_probabilities, codes, order, thresholds)
     wrong = Counter((g, p) for g, p in zip(gold, predicted, strict=True) if g != p)
     return Report(
         n=len(messages),
@@ -94,7 +127,13 @@ def evaluate(
         customer_accuracy=float(np.mean([p == g for p, g in zip(customers, customers_gold, strict=True)])),
         customer_macro_f1=_mean_f1(by_customer),
         customer_macro_f1_5=_mean_f1(by_customer, min_support=5),
-        ece=calibration_error(issue_probabilities.max(axis=1), correct),
+        ece=calibration_error(confidence, correct),
+        coverage=float(covered.mean()),
+        coverage_accuracy=float(correct[covered].mean()) if covered.any() else 0.0,
+        also_precision=also_precision,
+        also_recall=also_recall,
+        reliability=reliability(confidence, correct),
+        risk_coverage=_risk_coverage(confidence, correct),
         issues=by_issue,
         customers=by_customer,
         confusions=[Confusion(gold=g, predicted=p, count=count) for (g, p), count in wrong.most_common(MAX_CONFUSIONS)],
@@ -103,9 +142,46 @@ def evaluate(
 
 def calibration_error(confidence: Floats, correct: NDArray[np.bool_]) -> float:
     """Expected calibration error: mean gap of confidence and accuracy over equal bins, weighted by their size."""
+    bins = reliability(confidence, correct)
+    return sum(abs(b.confidence - b.accuracy) * b.count for b in bins) / len(confidence)
+
+
+def reliability(confidence: Floats, correct: NDArray[np.bool_]) -> list[ReliabilityBin]:
+    """Confidence and accuracy over ten bins of equal width, empty ones left out."""
     bins = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
-    gaps = [abs(confidence[bins == b].mean() - correct[bins == b].mean()) * (bins == b).mean() for b in np.unique(bins)]
-    return float(sum(gaps))
+    return [
+        ReliabilityBin(
+            confidence=float(confidence[bins == b].mean()),
+            accuracy=float(correct[bins == b].mean()),
+            count=int((bins == b).sum()),
+        )
+        for b in np.unique(bins)
+    ]
+
+
+def _risk_coverage(confidence: Floats, correct: NDArray[np.bool_]) -> list[RiskPoint]:
+    order = np.argsort(-confidence, kind="stable")
+    risk = 1 - np.cumsum(correct[order]) / np.arange(1, len(order) + 1)
+    places = np.unique(np.linspace(0, len(order) - 1, RISK_POINTS).astype(int))
+    return [RiskPoint(coverage=float((i + 1) / len(order)), risk=float(risk[i])) for i in places]
+
+
+def _also_scores(
+    messages: Sequence[Message],
+    probabilities: Floats,
+    codes: NDArray[np.str_],
+    order: NDArray[np.intp],
+    thresholds: Thresholds,
+) -> tuple[float, float]:
+    """Precision of the secondary issues reported, and recall of those labelled (a swapped primary counts as found)."""
+    reported = found = wanted_total = 0
+    for message, ranked, row in zip(messages, order, probabilities, strict=True):
+        wanted = {message.issue, *message.secondary} - {codes[ranked[0]]} if message.secondary else set()
+        also = [codes[i] for i in ranked[1 : 1 + MAX_ALSO] if row[i] >= thresholds.also]
+        reported += len(also)
+        found += sum(code in wanted for code in also)
+        wanted_total += len(wanted)
+    return found / max(reported, 1), found / max(wanted_total, 1)
 
 
 def _by_label(gold: list[str], predicted: list[str]) -> dict[str, LabelReport]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -28,7 +27,8 @@ class CalibratedLinear(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     Args:
         C: inverse strength of the regularisation.
-        class_weight: as in scikit-learn.
+        class_weight_power: 0 weighs all messages alike, 1 all classes; between them a class of n messages counts
+            n ** (1 - power).
 
     Attributes:
         classes_: (n_classes,) labels.
@@ -37,20 +37,20 @@ class CalibratedLinear(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         temperature_: scores are divided by it before the softmax.
     """
 
-    def __init__(self, C: float = 10.0, class_weight: str | None = None) -> None:
+    def __init__(self, C: float = 10.0, class_weight_power: float = 0.0) -> None:
         self.C = C
-        self.class_weight = class_weight
+        self.class_weight_power = class_weight_power
 
-    def fit(self, X: csr_matrix, y: Sequence[str]) -> Self:
+    def fit(self, X: csr_matrix, y: NDArray[np.str_]) -> Self:
         """Fit on X (n_messages, n_terms) and labels y; the temperature stays 1."""
-        self.classes_ = np.unique(np.asarray(y))
+        self.classes_, counts = np.unique(y, return_counts=True)
         if len(self.classes_) == 1:  # A label set of a single class: probability 1 without a model.
             self.coef_ = np.zeros((1, X.shape[1]))
             self.intercept_ = np.zeros(1)
         else:
-            model = LogisticRegression(
-                C=self.C, class_weight=self.class_weight, solver="saga", max_iter=EPOCHS, random_state=0
-            )
+            balanced = len(y) / (len(counts) * counts)
+            weights = dict(zip(self.classes_, balanced**self.class_weight_power, strict=True))
+            model = LogisticRegression(C=self.C, class_weight=weights, solver="saga", max_iter=EPOCHS, random_state=0)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ConvergenceWarning)
                 model.fit(X, y)

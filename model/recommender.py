@@ -9,7 +9,7 @@ from enum import Enum
 
 from model.compensation import suggest
 from model.context import Context
-from model.inference import ALTERNATIVES, Classifier, Prediction, Scored
+from model.inference import Classifier, Prediction, Scored
 from model.playbook.book import Playbook
 from model.playbook.conditions import Scalar
 from model.playbook.templates import STAGE_NAMES, STAGE_ORDER, Stage, Template
@@ -25,6 +25,7 @@ from model.recommendation import (
 from model.slots import fill_slots
 from model.stages import Turn, infer_stage
 
+ALTERNATIVES = 3
 # Issues on which a person must decide, whatever the confidence.
 ALWAYS_REVIEWED = {
     "health_harm": "涉及人身健康，须由人工处理",

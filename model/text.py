@@ -131,6 +131,10 @@ class Tokenizer:
     def __reduce__(self) -> tuple[type[Tokenizer], tuple[list[str]]]:
         return Tokenizer, (self.lexicon,)
 
+    def tagged(self, text: str) -> list[tuple[str, str]]:
+        """Words with jieba's part-of-speech flags (n… noun, m number, v… verb, …)."""
+        return self._jieba.tag(text, True)
+
     def words(self, text: str) -> list[str]:
         """Words of a normalised message, in order; joined they are the message."""
         return self._jieba.cut(text, True)
