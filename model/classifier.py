@@ -16,9 +16,9 @@ from model.dataset import Message
 from model.evaluation import Report, evaluate
 from model.features import VIEW_WEIGHTS, build_features
 from model.head import CalibratedLinear, Floats, fit_temperature
-from model.inference import MAX_ALSO, Classifier, Thresholds
+from model.inference import NO_MATTER, Classifier, Thresholds
 from model.taxonomy import Head, Taxonomy
-from model.text import Tokenizer, normalise
+from model.text import Tokenizer, clauses, normalise
 
 FOLDS = 5
 JOBS = 2
@@ -33,7 +33,23 @@ MARGIN = 0.1
 
 Labels = NDArray[np.str_]
 Fold = tuple[NDArray[np.intp], NDArray[np.intp]]
-FittedFold = tuple[FeatureUnion, dict[Head, CalibratedLinear], dict[Head, Floats]]
+
+
+@dataclass(frozen=True)
+class FittedFold:
+    """What one fold gives: fitted features and heads, and scores of what was held out.
+
+    Attributes:
+        scores: each head's, (n_held_out, n_labels).
+        clause_owners: for each clause of the held-out messages the message's place.
+        clause_scores: the clauses' issue scores, (n_clauses, n_issues).
+    """
+
+    features: FeatureUnion
+    heads: dict[Head, CalibratedLinear]
+    scores: dict[Head, Floats]
+    clause_owners: list[int]
+    clause_scores: Floats
 
 
 @dataclass(frozen=True)
@@ -75,7 +91,8 @@ def fit(
     ):
         results.append(result)
         progress()
-    features, heads, _ = results.pop()
+    last = results.pop()
+    features, heads = last.features, last.heads
     scores = _held_out_scores(labels, folds, results)
     probabilities: dict[Head, Floats] = {}
     for name, head in heads.items():
@@ -83,11 +100,12 @@ def fit(
             head.temperature_ = REAL_SHIFT * fit_temperature(scores[name], np.searchsorted(head.classes_, labels[name]))
         probabilities[name] = softmax(scores[name] / head.temperature_, axis=1)
     issue_codes = heads["issue"].classes_
-    correct = issue_codes[probabilities["issue"].argmax(axis=1)] == labels["issue"]
+    best = issue_codes[probabilities["issue"].argmax(axis=1)]
+    further = _further_issues(results, heads["issue"].temperature_, best)
     thresholds = Thresholds(
-        abstain=_abstention_threshold(probabilities["issue"], correct),
+        abstain=_abstention_threshold(probabilities["issue"], best == labels["issue"]),
         margin=MARGIN,
-        also=_also_threshold(probabilities["issue"], issue_codes, messages),
+        also=_also_threshold(further, best, messages),
     )
     classifier = compile_heads(features, heads, taxonomy, tokenizer, thresholds)
     report = evaluate(
@@ -96,7 +114,8 @@ def fit(
         classifier.issue_codes,
         probabilities["customer"],
         classifier.customer_codes,
-        thresholds,
+        [[code for code, confidence in f.items() if confidence >= thresholds.also] for f in further],
+        thresholds.abstain,
     )
     pipelines = {name: Pipeline([("features", features), ("head", head)]) for name, head in heads.items()}
     return Fitted(classifier, pipelines, report)
@@ -137,12 +156,22 @@ def _fit_heads(tokenizer: Tokenizer, texts: list[str], labels: dict[Head, Labels
     train, test = fold
     features = build_features(tokenizer)
     X = features.fit_transform([texts[i] for i in train])
-    X_test = features.transform([texts[i] for i in test]) if len(test) else X[:0]
-    heads, scores = {}, {}
-    for name, y in labels.items():
-        heads[name] = CalibratedLinear(class_weight_power=CLASS_WEIGHT_POWER[name]).fit(X, y[train])
-        scores[name] = heads[name].decision_function(X_test)
-    return features, heads, scores
+    held_out = [texts[i] for i in test]
+    parts = [(place, clause) for place, text in zip(test, held_out, strict=True) for clause in clauses(text)]
+    X_test, X_clauses = (
+        features.transform(some) if some else X[:0] for some in (held_out, [clause for _, clause in parts])
+    )
+    heads = {
+        name: CalibratedLinear(class_weight_power=CLASS_WEIGHT_POWER[name]).fit(X, y[train])
+        for name, y in labels.items()
+    }
+    return FittedFold(
+        features=features,
+        heads=heads,
+        scores={name: head.decision_function(X_test) for name, head in heads.items()},
+        clause_owners=[int(place) for place, _ in parts],
+        clause_scores=heads["issue"].decision_function(X_clauses) if "issue" in heads else np.empty((0, 0)),
+    )
 
 
 def _held_out_scores(
@@ -151,10 +180,10 @@ def _held_out_scores(
     """Scores (n_messages, n_labels) of each head, each row from the fold that held it out."""
     # A label that a fold's training side lacks keeps a score that no softmax takes seriously.
     scores = {name: np.full((len(y), len(np.unique(y))), -1e3) for name, y in labels.items()}
-    for (_, test), (_, heads, fold_scores) in zip(folds, results, strict=True):
-        for name, head in heads.items():
+    for (_, test), result in zip(folds, results, strict=True):
+        for name, head in result.heads.items():
             columns = np.searchsorted(np.unique(labels[name]), head.classes_)
-            scores[name][np.ix_(test, columns)] = fold_scores[name]
+            scores[name][np.ix_(test, columns)] = result.scores[name]
     return scores
 
 
@@ -169,22 +198,33 @@ def _abstention_threshold(probabilities: Floats, correct: NDArray[np.bool_]) -> 
     return float(confidence[order][enough[-1]]) if len(enough) else 1.0
 
 
-def _also_threshold(probabilities: Floats, codes: Labels, messages: Sequence[Message]) -> float:
-    """The probability from which further issues are reported with the best F1 against the secondary labels."""
-    ranked = np.argsort(-probabilities, axis=1)[:, : 1 + MAX_ALSO]
-    further = np.take_along_axis(probabilities, ranked, axis=1)[:, 1:]
-    best = codes[ranked[:, 0]]
-    gold = [{message.issue, *message.secondary} - {code} for message, code in zip(messages, best, strict=True)]
-    multiple = np.array([len(message.secondary) > 0 for message in messages])
-    hits = (
-        np.array([[codes[i] in wanted for i in row[1:]] for row, wanted in zip(ranked, gold, strict=True)], dtype=bool)
-        & multiple[:, None]
-    )
-    wanted_total = sum(len(wanted) for wanted, is_multiple in zip(gold, multiple, strict=True) if is_multiple)
-    order = np.argsort(-further, axis=None)
-    found = np.cumsum(hits.ravel()[order])
-    f1 = 2 * found / (np.arange(1, len(order) + 1) + max(wanted_total, 1))
-    return float(further.ravel()[order][f1.argmax()])
+def _further_issues(results: Sequence[FittedFold], temperature: float, best: Labels) -> list[dict[str, float]]:
+    """For each message the issues its clauses raise beside the best one, with their highest probability."""
+    found: list[dict[str, float]] = [{} for _ in best]
+    for result in results:
+        codes = result.heads["issue"].classes_
+        probabilities = softmax(result.clause_scores / temperature, axis=1)
+        for place, row in zip(result.clause_owners, probabilities, strict=True):
+            code = str(codes[row.argmax()])
+            if code != best[place] and code not in NO_MATTER:
+                found[place][code] = max(float(row.max()), found[place].get(code, 0.0))
+    return found
+
+
+def _also_threshold(found: list[dict[str, float]], best: Labels, messages: Sequence[Message]) -> float:
+    """The probability from which reporting further issues agrees best (F1) with the secondary labels."""
+    candidates = []
+    total = 0
+    for further, code, message in zip(found, best, messages, strict=True):
+        wanted = {message.issue, *message.secondary} - {code} if message.secondary else set()
+        total += len(wanted)
+        candidates += [(confidence, label in wanted) for label, confidence in further.items()]
+    if not candidates:
+        return 1.0
+    candidates.sort(reverse=True)
+    hits = np.cumsum([hit for _, hit in candidates])
+    f1 = 2 * hits / (np.arange(1, len(candidates) + 1) + total)
+    return candidates[int(f1.argmax())][0]
 
 
 def compile_heads(
@@ -204,8 +244,9 @@ def compile_heads(
         characters={term: len(words.idf_) + int(column) for term, column in characters.vocabulary_.items()},
         view_weights=(VIEW_WEIGHTS["words"], VIEW_WEIGHTS["characters"]),
         idf=np.concatenate([words.idf_, characters.idf_]),
-        weights=np.ascontiguousarray(np.vstack([head.coef_ / head.temperature_ for head in both]).T),
-        intercepts=np.concatenate([head.intercept_ / head.temperature_ for head in both]),
+        weights=np.ascontiguousarray(np.vstack([head.coef_ for head in both]).T, dtype=np.float32),
+        intercepts=np.concatenate([head.intercept_ for head in both]),
+        temperatures=(heads["issue"].temperature_, heads["customer"].temperature_),
         issue_codes=tuple(str(code) for code in heads["issue"].classes_),
         customer_codes=tuple(str(code) for code in heads["customer"].classes_),
         thresholds=thresholds,

@@ -7,7 +7,7 @@ import os
 import socket
 import sys
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from pydantic import TypeAdapter, ValidationError
@@ -20,6 +20,9 @@ from model.errors import InputError
 from model.paths import TRAINING_DATA, artifacts_dir
 from model.recommendation import Recommendation
 
+if TYPE_CHECKING:
+    from model.data_check import DataReport
+
 app = typer.Typer(
     name="shouhou",
     help="售后参谋：看懂买家消息，给出问题类型、客户类型、回复话术和补偿建议。",
@@ -27,9 +30,12 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+data_app = typer.Typer(help="训练数据。", no_args_is_help=True)
+app.add_typer(data_app, name="data")
 out = Console()
 err = Console(stderr=True)
 
+SHOWN = 20
 JsonFlag = Annotated[bool, typer.Option("--json", help="输出 JSON，供程序读取。")]
 
 
@@ -101,8 +107,15 @@ def evaluate(
     if not messages:
         raise InputError("no messages", remedy="add lines text,issue,customer", path=data)
     issues, customers = classifier.probabilities([message.text for message in messages])
+    also = [[label.code for label in classifier.predict(message.text).also] for message in messages]
     report = measure(
-        messages, issues, classifier.issue_codes, customers, classifier.customer_codes, classifier.thresholds
+        messages,
+        issues,
+        classifier.issue_codes,
+        customers,
+        classifier.customer_codes,
+        also,
+        classifier.thresholds.abstain,
     )
     result = {"model_version": manifest.version, **report.model_dump()}
     if as_json:
@@ -149,6 +162,71 @@ def print_report(result: dict[str, Any]) -> None:
         for row in result["confusions"]:
             confusions.add_row(row["gold"], row["predicted"], str(row["count"]))
         out.print(confusions)
+
+
+@data_app.command("check")
+def data_check(
+    data: Annotated[Path, typer.Option(help="含 taxonomy.yaml、messages/*.csv 的文件夹。")] = TRAINING_DATA,
+    against: Annotated[
+        Path | None, typer.Option(help="评估文件（CSV：text,issue）；训练数据里不许有它的句子。")
+    ] = None,
+    labels: Annotated[bool, typer.Option(help="也找疑似标错的（要训练几个模型，约半分钟）。")] = True,
+    as_json: JsonFlag = False,
+) -> None:
+    """检查训练消息：写错的行、重复、同文不同标、句式、与评估文件的重合、疑似标错。有硬伤时退出码为 1。"""
+    from model.data_check import check
+
+    with err.status("检查中……"):
+        report = check(data, against, labels)
+    if as_json:
+        print(report.model_dump_json())
+    else:
+        print_data_report(report)
+    if report.broken_rules:
+        raise typer.Exit(1)
+
+
+def print_data_report(report: DataReport) -> None:
+    """The check for a person: figures, then what to mend."""
+    table = Table(title=f"训练数据（{report.messages} 条）")
+    table.add_column("检查")
+    table.add_column("结果", justify="right")
+    for name, value in (
+        ("写错的行", len(report.mistakes)),
+        ("完全重复", len(report.duplicates)),
+        ("同文不同标", len(report.conflicts)),
+        ("近似重复（10 字起，相似度 0.8）", f"{report.near_share:.2%}"),
+        ("重复 5 次以上的句式占比（8 字起）", f"{report.frame_share:.2%}"),
+        ("最常见句式占比", f"{report.top_frame_share:.2%}"),
+        ("带次要问题的占比", f"{report.secondary_share:.1%}"),
+        ("与评估文件相同 / 近似", f"{len(report.identical)} / {len(report.near)}"),
+        ("疑似标错", len(report.suspicions)),
+    ):
+        table.add_row(name, str(value))
+    out.print(table)
+    for title, counts in (("问题类型", report.issues), ("客户类型", report.customers)):
+        out.print(f"[bold]{title}[/bold] " + "，".join(f"{code} {n}" for code, n in counts.items()), soft_wrap=True)
+    if report.frames:
+        frames = "，".join(f"{frame} ×{n}" for frame, n in report.frames.items())
+        out.print("[bold]重复的句式[/bold] " + frames, soft_wrap=True)
+    for mistake in report.mistakes[:SHOWN]:
+        out.print(mistake, style="red", markup=False, soft_wrap=True)
+    for title, pairs in (
+        ("完全重复", report.duplicates),
+        ("同文不同标", report.conflicts),
+        ("近似重复", report.near_duplicates),
+        ("与评估文件相同", report.identical),
+        ("与评估文件近似", report.near),
+    ):
+        for pair in pairs[:SHOWN]:
+            out.print(
+                f"{title}：{pair.first} {pair.text} ｜ {pair.second} {pair.other_text}", markup=False, soft_wrap=True
+            )
+    for item in report.suspicions[:SHOWN]:
+        line = f"疑似标错：{item.place} {item.text} ｜ 标为 {item.label}，像 {item.suggested}（{item.confidence:.0%}）"
+        out.print(line, markup=False, soft_wrap=True)
+    for rule in report.broken_rules:
+        out.print(f"不合格：{rule}", style="red", markup=False)
 
 
 @app.command()

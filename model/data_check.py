@@ -29,7 +29,7 @@ AGAINST_NEAR_CHARS = 20
 MAX_NEAR_SHARE = 0.005
 FRAME_REPEATS = 5
 MAX_FRAME_SHARE = 0.003
-SHOWN = 20
+SHOWN_FRAMES = 20
 CHUNK = 2000
 
 _NOT_WORD = re.compile(r"[\W_]+")
@@ -142,7 +142,7 @@ def _report(
         conflicts=conflicts,
         near_duplicates=near,
         near_share=near_share,
-        frames=dict(list(repeated.items())[:SHOWN]),
+        frames=dict(list(repeated.items())[:SHOWN_FRAMES]),
         frame_share=sum(repeated.values()) / n,
         top_frame_share=top_share,
         secondary_share=sum(bool(message.secondary) for message in messages) / n,

@@ -11,7 +11,6 @@ from pydantic import BaseModel, ConfigDict
 from sklearn.metrics import precision_recall_fscore_support
 
 from model.dataset import Message
-from model.inference import MAX_ALSO, Thresholds
 
 Floats = NDArray[np.float64]
 CALIBRATION_BINS = 10
@@ -98,9 +97,17 @@ def evaluate(
     issue_codes: Sequence[str],
     customer_probabilities: Floats,
     customer_codes: Sequence[str],
-    thresholds: Thresholds,
+    also: Sequence[Sequence[str]],
+    abstain: float,
 ) -> Report:
-    """Compare probabilities (n_messages, n_labels) with the messages' labels."""
+    """Compare predictions with the messages' labels.
+
+    Args:
+        messages: with gold labels.
+        issue_probabilities: (n_messages, n_issues), columns as in `issue_codes`; likewise for customers.
+        also: the secondary issues reported for each message.
+        abstain: the abstention threshold on the issue's probability.
+    """
     gold = [message.issue for message in messages]
     codes = np.asarray(issue_codes)
     order = np.argsort(-issue_probabilities, axis=1, kind="stable")
@@ -112,8 +119,8 @@ def evaluate(
     by_issue = _by_label(gold, predicted)
     by_customer = _by_label(customers_gold, customers)
     confidence = issue_probabilities.max(axis=1)
-    covered = confidence >= thresholds.abstain
-    also_precision, also_recall = _also_scores(messages, issue_probabilities, codes, order, thresholds)
+    covered = confidence >= abstain
+    also_precision, also_recall = _also_scores(messages, predicted, also)
     wrong = Counter((g, p) for g, p in zip(gold, predicted, strict=True) if g != p)
     return Report(
         n=len(messages),
@@ -167,19 +174,14 @@ def _risk_coverage(confidence: Floats, correct: NDArray[np.bool_]) -> list[RiskP
 
 
 def _also_scores(
-    messages: Sequence[Message],
-    probabilities: Floats,
-    codes: NDArray[np.str_],
-    order: NDArray[np.intp],
-    thresholds: Thresholds,
+    messages: Sequence[Message], predicted: Sequence[str], also: Sequence[Sequence[str]]
 ) -> tuple[float, float]:
     """Precision of the secondary issues reported, and recall of those labelled (a swapped primary counts as found)."""
     reported = found = wanted_total = 0
-    for message, ranked, row in zip(messages, order, probabilities, strict=True):
-        wanted = {message.issue, *message.secondary} - {codes[ranked[0]]} if message.secondary else set()
-        also = [codes[i] for i in ranked[1 : 1 + MAX_ALSO] if row[i] >= thresholds.also]
-        reported += len(also)
-        found += sum(code in wanted for code in also)
+    for message, best, further in zip(messages, predicted, also, strict=True):
+        wanted = {message.issue, *message.secondary} - {best} if message.secondary else set()
+        reported += len(further)
+        found += len(wanted.intersection(further))
         wanted_total += len(wanted)
     return found / max(reported, 1), found / max(wanted_total, 1)
 

@@ -58,6 +58,8 @@ class CalibratedLinear(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             two = len(self.classes_) == 2
             self.coef_ = np.vstack([-model.coef_, model.coef_]) / 2 if two else model.coef_
             self.intercept_ = np.concatenate([-model.intercept_, model.intercept_]) / 2 if two else model.intercept_
+        # Single precision halves the artifact; the rounding is far below what a probability shows.
+        self.coef_ = self.coef_.astype(np.float32).astype(np.float64)
         self.temperature_ = 1.0
         return self
 

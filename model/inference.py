@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from operator import mul
 from typing import NamedTuple
 
 import numpy as np
@@ -16,11 +17,13 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from model.taxonomy import Taxonomy
-from model.text import Normalised, Tokenizer, normalise
+from model.text import Normalised, Tokenizer, clauses, normalise
 
 Floats = NDArray[np.float64]
 MAX_EVIDENCE = 5
+RANKED = 4
 MAX_ALSO = 2
+NO_MATTER = frozenset({"other", "greeting"})  # Not worth telling beside another issue.
 # Never in a normal form: slices that run over the end of the text meet it and are in no vocabulary.
 _END = "\0\0"
 
@@ -50,8 +53,7 @@ class Prediction:
     """What the classifier says of one message.
 
     Attributes:
-        issues: issue codes by falling probability.
-        customers: customer types by falling probability.
+        issues: the four likeliest issues by falling probability; likewise customers.
         also: secondary issues.
         evidence: words that weighed for the first issue, in the order of the message.
     """
@@ -69,7 +71,7 @@ class Thresholds:
     Attributes:
         abstain: below this issue probability a person must look.
         margin: two leading issues closer than this cannot be told apart.
-        also: a further issue is reported from this probability.
+        also: an issue that a clause raises beside the message's is reported from this probability.
     """
 
     abstain: float
@@ -86,8 +88,9 @@ class Classifier:
             prefix occurs wherever the run does), so that a lookup that fails ends the search for longer runs.
         view_weights: Euclidean length of the words' and the characters' part of a message.
         idf: (n_terms,).
-        weights: (n_terms, n_issues + n_customers), divided by each head's temperature.
-        intercepts: (n_issues + n_customers,), likewise.
+        weights: (n_terms, n_issues + n_customers), single precision.
+        intercepts: (n_issues + n_customers,).
+        temperatures: of the issue head and the customer head; scores are divided by them.
         issue_codes, customer_codes: labels of the columns, issues first.
     """
 
@@ -97,39 +100,64 @@ class Classifier:
     characters: dict[str, int]
     view_weights: tuple[float, float]
     idf: Floats
-    weights: Floats
+    weights: NDArray[np.float32]
     intercepts: Floats
+    temperatures: tuple[float, float]
     issue_codes: tuple[str, ...]
     customer_codes: tuple[str, ...]
     thresholds: Thresholds
+
+    def __post_init__(self) -> None:
+        # Plain floats for the few terms of one message: NumPy's cost a call would be most of the work.
+        object.__setattr__(self, "_idf", self.idf.tolist())
+
+    def __getstate__(self) -> dict[str, object]:
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        # A memory-mapped array is of a subclass that makes every operation slower; a plain view of it is not.
+        for name, value in state.items():
+            object.__setattr__(self, name, np.asarray(value) if isinstance(value, np.memmap) else value)
+        self.__post_init__()
 
     def predict(self, message: str) -> Prediction:
         """Both labels of one message, with evidence."""
         normal = normalise(message)
         words = self.tokenizer.words(normal.text)
-        word_rows, character_rows = self._word_rows(words), self._character_rows(normal.text)
-        rows, values = self._weigh(word_rows, character_rows)
-        scores = values @ self.weights[rows] + self.intercepts
+        rows, values = self._weigh(self._word_rows(words), self._character_rows(normal.text))
+        weights = self.weights.take(rows, axis=0)
+        scores = values @ weights + self.intercepts
         n = len(self.issue_codes)
-        issues = _ranked(self.issue_codes, _softmax(scores[:n]))
-        customers = _ranked(self.customer_codes, _softmax(scores[n:]))
-        also = tuple(label for label in issues[1 : 1 + MAX_ALSO] if label.confidence >= self.thresholds.also)
-        evidence = self._evidence(message, normal, words, rows, values, issues[0].code)
-        return Prediction(issues, customers, also, evidence)
+        issues = _ranked(self.issue_codes, _softmax(scores[:n] / self.temperatures[0]))
+        customers = _ranked(self.customer_codes, _softmax(scores[n:] / self.temperatures[1]))
+        best = self.issue_codes.index(issues[0].code)
+        contributions = (values * weights[:, best] / self.temperatures[0]).tolist()
+        evidence = self._evidence(message, normal, words, dict(zip(rows, contributions, strict=True)))
+        return Prediction(issues, customers, self._also(normal.text, issues[0].code), evidence)
 
     def probabilities(self, messages: Sequence[str]) -> tuple[Floats, Floats]:
         """Probabilities (n_messages, n_issues) and (n_messages, n_customers), columns as in the codes."""
         texts = [normalise(message).text for message in messages]
-        scores = np.tile(self.intercepts, (len(texts), 1))
-        views = (
-            ([self._word_rows(self.tokenizer.words(text)) for text in texts], self.view_weights[0]),
-            ([self._character_rows(text) for text in texts], self.view_weights[1]),
-        )
-        for rows_of_texts, weight in views:
-            matrix = self._tfidf(rows_of_texts, weight)
-            scores += matrix @ self.weights
+        words = self._tfidf([self._word_rows(self.tokenizer.words(text)) for text in texts], self.view_weights[0])
+        characters = self._tfidf([self._character_rows(text) for text in texts], self.view_weights[1])
+        scores = words @ self.weights + characters @ self.weights + self.intercepts
         n = len(self.issue_codes)
-        return _softmax(scores[:, :n]), _softmax(scores[:, n:])
+        return _softmax(scores[:, :n] / self.temperatures[0]), _softmax(scores[:, n:] / self.temperatures[1])
+
+    def _also(self, text: str, primary: str) -> tuple[Scored, ...]:
+        """Issues that single clauses raise beside the primary one, likeliest first."""
+        found: dict[str, float] = {}
+        n = len(self.issue_codes)
+        for clause in clauses(text):
+            rows, values = self._weigh(self._word_rows(self.tokenizer.words(clause)), self._character_rows(clause))
+            scores = values @ self.weights.take(rows, axis=0)[:, :n] + self.intercepts[:n]
+            probabilities = _softmax(scores / self.temperatures[0])
+            best = int(probabilities.argmax())
+            code, confidence = self.issue_codes[best], float(probabilities[best])
+            if confidence >= self.thresholds.also and code != primary and code not in NO_MATTER:
+                found[code] = max(confidence, found.get(code, 0.0))
+        ranked = sorted(found.items(), key=lambda item: -item[1])
+        return tuple(Scored(code, confidence) for code, confidence in ranked[:MAX_ALSO])
 
     def _word_rows(self, words: list[str]) -> list[int]:
         lookup = self.words.get
@@ -158,22 +186,24 @@ class Classifier:
 
     def _weigh(self, *rows_of_views: list[int]) -> tuple[list[int], Floats]:
         """Distinct rows of all views and their TF-IDF values, each view's of its weight's length."""
+        idf: list[float] = self._idf  # type: ignore[attr-defined]
         all_rows: list[int] = []
-        parts: list[Floats] = []
+        all_values: list[float] = []
         for rows, weight in zip(rows_of_views, self.view_weights, strict=True):
-            distinct = set(rows)
-            if len(distinct) == len(rows):
-                values = self.idf[rows]
+            if len(set(rows)) == len(rows):
+                values = [idf[row] for row in rows]
             else:
                 counts = dict.fromkeys(rows, 0)
                 for row in rows:
                     counts[row] += 1
                 rows = list(counts)
-                values = self.idf[rows] * [1.0 + math.log(count) for count in counts.values()]
-            norm = math.sqrt(values @ values)
-            parts.append(values * (weight / norm) if norm else values)
-            all_rows += rows
-        return all_rows, np.concatenate(parts)
+                values = [idf[row] * (1.0 + math.log(count)) for row, count in counts.items()]
+            norm = math.sqrt(sum(map(mul, values, values)))
+            if norm:
+                scale = weight / norm
+                all_values += [value * scale for value in values]
+                all_rows += rows
+        return all_rows, np.array(all_values)
 
     def _tfidf(self, rows_of_texts: list[list[int]], weight: float) -> csr_array:
         """Sparse (n_messages, n_terms), one view's TF-IDF."""
@@ -191,22 +221,26 @@ class Classifier:
         return matrix
 
     def _evidence(
-        self, message: str, normal: Normalised, words: list[str], rows: list[int], values: Floats, code: str
+        self, message: str, normal: Normalised, words: list[str], of_row: dict[int, float]
     ) -> tuple[Evidence, ...]:
         """The strongest words. A term's contribution is spread over the characters it covers, wherever it stands."""
-        contributions = (values * self.weights[rows, self.issue_codes.index(code)]).tolist()
-        of_row = dict(zip(rows, contributions, strict=True))
         text = normal.text
-        of_char = [0.0] * len(text)
+        of_char = [0.0] * (len(text) + len(_END))
         lookup = self.characters.get
+        padded = text + _END
         for i in range(len(text)):
-            for n in (1, 2, 3):
-                row = lookup(text[i : i + n]) if i + n <= len(text) else None
-                if row is None:
-                    break
-                share = of_row[row] / n
-                for k in range(i, i + n):
-                    of_char[k] += share
+            if (one := lookup(padded[i])) is None:
+                continue
+            share = of_row[one]
+            if (two := lookup(padded[i : i + 2])) is not None:
+                half = of_row[two] / 2
+                if (three := lookup(padded[i : i + 3])) is not None:
+                    third = of_row[three] / 3
+                    half += third
+                    of_char[i + 2] += third
+                share += half
+                of_char[i + 1] += half
+            of_char[i] += share
         found = []
         start = 0
         for word in words:
@@ -233,4 +267,4 @@ def _softmax(scores: Floats) -> Floats:
 def _ranked(codes: tuple[str, ...], probabilities: Floats) -> tuple[Scored, ...]:
     values = probabilities.tolist()
     order = sorted(range(len(values)), key=values.__getitem__, reverse=True)
-    return tuple(Scored(codes[i], values[i]) for i in order)
+    return tuple(Scored(codes[i], values[i]) for i in order[:RANKED])

@@ -104,6 +104,20 @@ def _normalise_with_offsets(text: str) -> Normalised:
     return Normalised("".join(chars), tuple(origin))
 
 
+_CLAUSE_END = re.compile(r"[,，。.!！?？;；、~…\s]+")
+MIN_CLAUSE_CHARS = 3
+
+
+def clauses(text: str) -> list[str]:
+    """Parts of a normalised message between punctuation or spaces, from three characters; empty if there is but one.
+
+    >>> clauses("少了一袋,还破了一袋")
+    ['少了一袋', '还破了一袋']
+    """
+    parts = [part for part in _CLAUSE_END.split(text) if len(part) >= MIN_CLAUSE_CHARS]
+    return parts if len(parts) > 1 else []
+
+
 def without_controls(text: str) -> str:
     """The message as people may see it: no control characters, lone surrogates or bidirectional marks, trimmed."""
     return "".join(char for char in text if _is_visible(char)).strip()
