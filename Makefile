@@ -21,7 +21,7 @@ lint: $(VENV)/dev
 	$(BIN)/lint-imports
 
 bench: $(VENV)/bench
-	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench $(if $(EVALUATION),--evaluation $(EVALUATION)) $(if $(JD_TRAIN),--jd-train $(JD_TRAIN) --jd-test $(JD_TEST))
 
 $(VENV)/runtime: requirements.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

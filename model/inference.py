@@ -6,10 +6,10 @@ Equal to the scikit-learn pipelines it is made from within 1e-9 (tests/test_infe
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from operator import mul
+from itertools import chain, pairwise, repeat
+from operator import add, mul
 from typing import NamedTuple
 
 import numpy as np
@@ -26,6 +26,7 @@ MAX_ALSO = 2
 NO_MATTER = frozenset({"other", "greeting"})  # Not worth telling beside another issue.
 # Never in a normal form: slices that run over the end of the text meet it and are in no vocabulary.
 _END = "\0\0"
+_UNKNOWN = -1
 
 
 class Scored(NamedTuple):
@@ -124,7 +125,7 @@ class Classifier:
         """Both labels of one message, with evidence."""
         normal = normalise(message)
         words = self.tokenizer.words(normal.text)
-        rows, values = self._weigh(self._word_rows(words), self._character_rows(normal.text))
+        rows, values = self._weigh(*self._rows(normal.text, words))
         weights = self.weights.take(rows, axis=0)
         scores = values @ weights + self.intercepts
         n = len(self.issue_codes)
@@ -138,9 +139,12 @@ class Classifier:
     def probabilities(self, messages: Sequence[str]) -> tuple[Floats, Floats]:
         """Probabilities (n_messages, n_issues) and (n_messages, n_customers), columns as in the codes."""
         texts = [normalise(message).text for message in messages]
-        words = self._tfidf([self._word_rows(self.tokenizer.words(text)) for text in texts], self.view_weights[0])
-        characters = self._tfidf([self._character_rows(text) for text in texts], self.view_weights[1])
-        scores = words @ self.weights + characters @ self.weights + self.intercepts
+        words, characters = self.words.get, self.characters.get
+        word_terms = [_word_terms(self.tokenizer.words(text)) for text in texts]
+        character_terms = [_character_terms(text) for text in texts]
+        scores = self._tfidf(words, word_terms, self.view_weights[0]) @ self.weights
+        scores += self._tfidf(characters, character_terms, self.view_weights[1]) @ self.weights
+        scores += self.intercepts
         n = len(self.issue_codes)
         return _softmax(scores[:, :n] / self.temperatures[0]), _softmax(scores[:, n:] / self.temperatures[1])
 
@@ -149,7 +153,7 @@ class Classifier:
         found: dict[str, float] = {}
         n = len(self.issue_codes)
         for clause in clauses(text):
-            rows, values = self._weigh(self._word_rows(self.tokenizer.words(clause)), self._character_rows(clause))
+            rows, values = self._weigh(*self._rows(clause, self.tokenizer.words(clause)))
             scores = values @ self.weights.take(rows, axis=0)[:, :n] + self.intercepts[:n]
             probabilities = _softmax(scores / self.temperatures[0])
             best = int(probabilities.argmax())
@@ -159,30 +163,12 @@ class Classifier:
         ranked = sorted(found.items(), key=lambda item: -item[1])
         return tuple(Scored(code, confidence) for code, confidence in ranked[:MAX_ALSO])
 
-    def _word_rows(self, words: list[str]) -> list[int]:
-        lookup = self.words.get
-        rows = [row for word in words if (row := lookup(word)) is not None]
-        rows += [row for first, second in pairwise(words) if (row := lookup(f"{first}\t{second}")) is not None]
-        return rows
-
-    def _character_rows(self, text: str) -> list[int]:
-        lookup = self.characters.get
-        padded = text + _END
-        rows: list[int] = []
-        add = rows.append
-        for i in range(len(text)):
-            one = lookup(padded[i])
-            if one is None:
-                continue
-            add(one)
-            two = lookup(padded[i : i + 2])
-            if two is None:
-                continue
-            add(two)
-            three = lookup(padded[i : i + 3])
-            if three is not None:
-                add(three)
-        return rows
+    def _rows(self, text: str, words: list[str]) -> tuple[list[int], list[int]]:
+        """Rows of `weights` of the message's words and characters, a row as often as its term occurs."""
+        return (
+            [row for row in map(self.words.get, _word_terms(words)) if row is not None],
+            [row for row in map(self.characters.get, _character_terms(text)) if row is not None],
+        )
 
     def _weigh(self, *rows_of_views: list[int]) -> tuple[list[int], Floats]:
         """Distinct rows of all views and their TF-IDF values, each view's of its weight's length."""
@@ -205,13 +191,16 @@ class Classifier:
                 all_rows += rows
         return all_rows, np.array(all_values)
 
-    def _tfidf(self, rows_of_texts: list[list[int]], weight: float) -> csr_array:
+    def _tfidf(self, lookup: Callable[[str, int], int], terms_of_texts: list[list[str]], weight: float) -> csr_array:
         """Sparse (n_messages, n_terms), one view's TF-IDF."""
-        lengths = np.fromiter(map(len, rows_of_texts), dtype=np.int64, count=len(rows_of_texts))
-        starts = np.concatenate([[0], np.cumsum(lengths)])
-        indices = np.fromiter((row for rows in rows_of_texts for row in rows), dtype=np.int32, count=int(starts[-1]))
-        shape = (len(rows_of_texts), len(self.idf))
-        matrix = csr_array((np.ones(len(indices)), indices, starts), shape=shape)
+        n = len(terms_of_texts)
+        lengths = np.fromiter(map(len, terms_of_texts), dtype=np.int64, count=n)
+        terms = chain.from_iterable(terms_of_texts)
+        rows = np.fromiter(map(lookup, terms, repeat(_UNKNOWN)), dtype=np.int32, count=int(lengths.sum()))
+        known = rows != _UNKNOWN
+        starts = np.concatenate([[0], np.cumsum(np.bincount(np.repeat(np.arange(n), lengths)[known], minlength=n))])
+        rows = rows[known]
+        matrix = csr_array((np.ones(len(rows)), rows, starts), shape=(n, len(self.idf)))
         matrix.sum_duplicates()
         matrix.data = (1.0 + np.log(matrix.data)) * self.idf[matrix.indices]
         squares = np.concatenate([[0.0], np.cumsum(matrix.data**2)])
@@ -256,6 +245,17 @@ class Classifier:
             first, last = normal.span(start, end)
             evidence.append(Evidence(message[first:last], first, last, round(weight, 3)))
         return tuple(evidence)
+
+
+def _word_terms(words: list[str]) -> list[str]:
+    """`model.features.WordView`'s terms, from words already cut."""
+    return words + list(map("\t".join, pairwise(words)))
+
+
+def _character_terms(text: str) -> list[str]:
+    """`model.features.character_view`'s terms, in another order; `map` over slices spares a loop in Python."""
+    pairs = list(map(add, text, text[1:]))
+    return [*text, *pairs, *map(add, pairs, text[2:])]
 
 
 def _softmax(scores: Floats) -> Floats:

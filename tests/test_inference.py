@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import jieba
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.classifier import Fitted, fit
+from model.classifier import TARGET_PRECISION, Fitted, fit
 from model.dataset import Message, load_messages
 from model.paths import TRAINING_DATA
 from model.recommender import Recommender
-from model.taxonomy import Taxonomy
-from model.text import load_lexicon, normalise
+from model.taxonomy import Taxonomy, load_taxonomy
+from model.text import Tokenizer, load_lexicon, normalise
 
 ODD = [
     "",
@@ -63,6 +66,45 @@ def test_held_out_metrics_are_not_those_of_the_training_messages(fitted: Fitted,
     best = np.asarray(fitted.classifier.issue_codes)[issues.argmax(axis=1)]
     on_seen = np.mean([code == message.issue for code, message in zip(best, seen, strict=True)])
     assert fitted.held_out.issue_accuracy < on_seen - 0.05
+
+
+def test_abstention_reaches_its_target_on_held_out_messages(fitted: Fitted) -> None:
+    assert fitted.held_out.coverage_accuracy >= TARGET_PRECISION - 1e-9
+    assert 0 < fitted.held_out.coverage < 1
+
+
+def test_two_matters(recommender: Recommender) -> None:
+    prediction = recommender.classifier.predict("收到的饼干少了两袋，发票也没有给我开")
+    assert prediction.issues[0].code == "missing_item"
+    assert [label.code for label in prediction.also] == ["invoice"]
+    assert recommender.classifier.predict("什么时候发货呀").also == ()
+
+
+def test_rjieba_cuts_as_jieba_does(messages: list[Message]) -> None:
+    """rjieba is the engine, jieba the reference, over all training messages with the shop's words."""
+    reference = jieba.Tokenizer()
+    lexicon = load_lexicon()
+    for word in lexicon:
+        reference.add_word(word)
+    tokenizer = Tokenizer(lexicon)
+    texts = [normalise(message.text).text for message in messages]
+    differing = [text for text in texts if tokenizer.words(text) != reference.lcut(text)]
+    assert len(differing) / len(texts) < 0.001, differing[:20]
+
+
+def test_a_label_set_of_ones_own(tmp_path: Path) -> None:
+    """A folder with its own taxonomy and messages trains; a single customer type is predicted with certainty."""
+    (tmp_path / "messages").mkdir()
+    (tmp_path / "taxonomy.yaml").write_text(
+        'version: "1"\nissues:\n  - {code: 催单, name: 催单}\n  - {code: 开票, name: 开票}\n', encoding="utf-8"
+    )
+    rows = [f"第{n}单怎么还没发,催单\n第{n}单发票开一下,开票" for n in range(20)]
+    (tmp_path / "messages" / "a.csv").write_text("text,issue\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    own = load_taxonomy(tmp_path)
+    classifier = fit(load_messages(tmp_path, own), own, []).classifier
+    prediction = classifier.predict("还没发呢")
+    assert prediction.issues[0].code == "催单"
+    assert prediction.customers == ((own.default_customer, 1.0),)
 
 
 @given(st.text(st.one_of(st.characters(), st.sampled_from("饼干漏气發霉了！少一袋😡\u200b ")), max_size=80))
