@@ -26,7 +26,7 @@ from model.text import TOKENIZER_ENGINE
 ARTIFACT = "model.joblib"
 MANIFEST = "manifest.json"
 CURRENT = "current"
-LIBRARIES = ("scikit-learn", "numpy", "scipy", "joblib", "rjieba", "opencc", "pypinyin")
+LIBRARIES = ("scikit-learn", "numpy", "scipy", "joblib", "rjieba", "opencc")
 RETRAIN = "run `shouhou train` to make a new one"
 
 
