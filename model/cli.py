@@ -175,7 +175,7 @@ def recommend(
 ) -> None:
     """一条消息：问题类型、客户类型、回复话术、补偿建议。"""
     from model import registry
-    from model.playbook.book import load_playbook
+    from model.playbook.loading import load_playbook
     from model.recommender import Recommender
     from model.text import MAX_MESSAGE_CHARS
 

@@ -30,9 +30,7 @@ class Turn(NamedTuple):
     text: str
 
 
-def read_conversation(
-    moves: Mapping[str, Pattern[str]], history: Sequence[Turn], message: str
-) -> dict[str, Scalar]:
+def read_conversation(moves: Mapping[str, Pattern[str]], history: Sequence[Turn], message: str) -> dict[str, Scalar]:
     """The moves so far, and whether the buyer takes what was offered."""
     facts: dict[str, Scalar] = dict.fromkeys(AGENT_MOVES[:-1], False)
     facts["first_contact"] = True

@@ -125,10 +125,7 @@ def is_working_day(day: date, policy: Policy) -> bool:
 
 
 def promised_time(now: datetime, policy: Policy) -> str:
-    """By when an answer can be promised, in words: within working hours, never at night.
-
-    >>> from datetime import datetime
-    """
+    """By when an answer can be promised, in words: within working hours, never at night."""
     local = now.astimezone(CHINA)
     opens = timedelta(hours=policy.opens.hour, minutes=policy.opens.minute)
     closes = timedelta(hours=policy.closes.hour, minutes=policy.closes.minute)

@@ -14,25 +14,40 @@ from model.recommendation import Fact
 from model.text import normalise
 
 MAX_COUNT = 100_000
+REMEMBERED_TURNS = 4096
 
 
-def find_facts(cues: Sequence[FactCues], message: str) -> list[Fact]:
-    """Facts in the order of the message; offsets are code points of the message as sent.
+class FactFinder:
+    """Finds the facts that the cues of the playbook describe."""
 
-    A fact may stand in the list twice, with two values: see `told`.
-    """
-    normal = normalise(message)
-    text = normal.text
-    found: list[Fact] = []
-    for fact in cues:
-        for hit in fact.scan.finditer(text):
-            read = _read(fact, text, hit.start())
-            if read is not None:
-                value, start, end = read
-                first, last = normal.span(start, end)
-                if not any(other.name == fact.fact and other.start == first for other in found):
-                    found.append(Fact(fact.fact, value, message[first:last], first, last))
-    return sorted(found, key=lambda item: (item.start, item.name))
+    def __init__(self, cues: Sequence[FactCues]) -> None:
+        self._cues = tuple(cues)
+        self._scans = [(fact, fact.scan.search) for fact in cues]
+        # A conversation comes back with every message, one turn longer.
+        self.told_earlier = lru_cache(REMEMBERED_TURNS)(self._told_earlier)
+
+    def find(self, message: str) -> list[Fact]:
+        """Facts in the order of the message; offsets are code points of the message as sent.
+
+        A fact may stand in the list twice, with two values: see `told`.
+        """
+        normal = normalise(message)
+        text = normal.text
+        found: list[Fact] = []
+        for fact, scan in self._scans:
+            hit = scan(text)
+            while hit is not None:
+                read = _read(fact, text, hit.start())
+                if read is not None:
+                    value, start, end = read
+                    first, last = normal.span(start, end)
+                    if not any(other.name == fact.fact and other.start == first for other in found):
+                        found.append(Fact(fact.fact, value, message[first:last], first, last))
+                hit = scan(text, hit.end())
+        return sorted(found, key=lambda item: (item.start, item.name))
+
+    def _told_earlier(self, text: str) -> dict[str, Scalar]:
+        return told(self.find(text))[0]
 
 
 def told(facts: Sequence[Fact]) -> tuple[dict[str, Scalar], list[str]]:

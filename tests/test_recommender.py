@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from model.compensation import suggest
 from model.context import Context
+from model.conversation import Turn
 from model.playbook.book import Playbook
 from model.recommendation import Compensation
 from model.recommender import Recommender, known_facts
-from model.stages import Turn
 from model.taxonomy import Taxonomy
 
 BULGING = "老板收到你家饼干涨袋了"

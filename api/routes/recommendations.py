@@ -10,8 +10,8 @@ from fastapi import APIRouter
 from api.problems import problem_responses
 from api.schemas import RecommendationAnswer, RecommendationRequest
 from api.state import ModelDep
+from model.conversation import Turn
 from model.recommendation import Recommendation
-from model.stages import Turn
 
 router = APIRouter(tags=["recommendations"])
 _FIELDS = [field.name for field in fields(Recommendation)]

@@ -43,7 +43,9 @@ class Condition(BaseModel):
         """Whether a known fact meets the condition."""
         if self.values:
             # True equals 1 in Python, but is no count.
-            return any(value == wanted and isinstance(value, bool) == isinstance(wanted, bool) for wanted in self.values)
+            return any(
+                value == wanted and isinstance(value, bool) == isinstance(wanted, bool) for wanted in self.values
+            )
         if self.contains:
             return any(word in str(value) for word in self.contains)
         if isinstance(value, str | bool):

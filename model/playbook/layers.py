@@ -34,7 +34,9 @@ class Placed(Generic[E]):
 
     def mistake(self, problem: str, remedy: str) -> InputError:
         """The error for this entry, with file and line."""
-        return InputError(f"{self.entry.id}: {problem}", remedy=remedy, path=self.path, line=line_of(self.path, self.entry.id))
+        return InputError(
+            f"{self.entry.id}: {problem}", remedy=remedy, path=self.path, line=line_of(self.path, self.entry.id)
+        )
 
 
 def line_of(path: Path, entry_id: str) -> int | None:

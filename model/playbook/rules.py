@@ -144,7 +144,11 @@ def resolve(rules: Sequence[R], facts: Facts) -> Resolution[R]:
 
 
 def _most_specific(rules: Iterable[R], facts: dict[str, Scalar]) -> R | None:
-    fitting = sorted((rule for rule in rules if holds(rule.when, facts)), key=lambda rule: rule.specificity, reverse=True)
+    fitting = sorted(
+        (rule for rule in rules if holds(rule.when, facts) and not excluded(rule.unless, facts)),
+        key=lambda rule: rule.specificity,
+        reverse=True,
+    )
     if len(fitting) > 1 and fitting[0].specificity == fitting[1].specificity:
         raise ValueError(f"rules {fitting[0].id} and {fitting[1].id} tie; give one a condition or a priority more")
     return fitting[0] if fitting else None
