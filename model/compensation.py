@@ -44,7 +44,8 @@ def suggest(
                 if amount is None:
                     ask.append("order_amount")
                 else:
-                    low, high = min(low, amount), min(high, amount)  # type: ignore[type-var]
+                    most = Decimal(str(amount))
+                    low, high = min(low, most), min(high, most)
             figures += [low, high]
     if not winners:
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 
 import numpy as np
 
@@ -33,7 +33,7 @@ def due_at(start: datetime, period: Period, policy: Policy) -> datetime:
         day = local.date() + timedelta(days=period.end_of_day)
     else:
         holidays = np.array(policy.holidays, dtype="datetime64[D]")
-        day = np.busday_offset(
-            np.datetime64(local.date(), "D"), period.working_days or 0, roll="backward", holidays=holidays
-        ).item()
+        start_day = np.datetime64(local.date(), "D")
+        end = np.busday_offset(start_day, period.working_days or 0, roll="backward", holidays=holidays)
+        day = date.fromisoformat(str(end))
     return datetime.combine(day, time(23, 59, 59), CHINA)

@@ -1,4 +1,4 @@
-"""Which reply first: a score from fit to stage, customer type and facts, from acceptance, and from how sure the issue is.
+"""Which reply first: a score from fit to stage, customer type and facts, from acceptance, and from the issue.
 
     fit   = 0.50 stage + 0.20 customer + 0.20 context + 0.10 acceptance          each part in [0, 1]
     score = fit * (0.5 + 0.5 * probability of the issue)
@@ -111,9 +111,7 @@ class Shelf:
 
     def _score(self, template: Template, wanted: Wanted) -> Ranked:
         distance = abs(STAGE_ORDER[template.stage] - STAGE_ORDER[wanted.stage])
-        why = [
-            f"{'当前阶段' if distance == 0 else '相邻阶段' if distance == 1 else '阶段'}：{STAGE_NAMES[template.stage]}"
-        ]
+        why = [f"{'当前阶段' if distance == 0 else '其他阶段'}：{STAGE_NAMES[template.stage]}"]
         if template.customers:
             why.append("专为此类客户写的说法")
         decisive = [name for name in template.when if name not in self._incidental]

@@ -135,7 +135,8 @@ def read_playbook(taxonomy: Taxonomy, folder: Path = PLAYBOOK, overrides: Path |
 
     def sets(name: str, kind: type[R]) -> dict[str, RuleSet[R]]:
         placed = _read_rules(name, kind, folders)
-        rules[name] = list(placed)
+        general: list[Placed[Rule]] = [Placed(item.entry, item.path) for item in placed]
+        rules[name] = general
         by_issue: dict[str, list[R]] = {code: [] for code in codes}
         for item in placed:
             for code in expand_issues(item, taxonomy):

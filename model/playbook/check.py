@@ -23,8 +23,8 @@ def problems(playbook: Playbook, taxonomy: Taxonomy) -> Iterator[InputError]:
     """Every mistake, each with file, line, entry and remedy."""
     known = known_facts_of(playbook)
     for placed in playbook.sources.rules.values():
-        for item in placed:
-            yield from _rule_problems(playbook, item, known)
+        for rule in placed:
+            yield from _rule_problems(playbook, rule, known)
     for name in SINGLE_WINNER:
         yield from ties(playbook.sources.rules[name], taxonomy)
     yield from _same_ids(playbook)

@@ -1,4 +1,4 @@
-"""`compliance.yaml`: what no reply may say, as rules with words, exceptions and the law or platform rule behind them."""
+"""`compliance.yaml`: what no reply may say, with words, exceptions and the law or platform rule behind it."""
 
 from __future__ import annotations
 
