@@ -19,6 +19,7 @@ CONVERSATION_FACTS = {
     "question_asked": "客服已问过情况",
     "check_promised": "客服已答应去查",
     "handed_over": "客服已说转主管或专员",
+    "courtesy": "买家这句是问候 hello、道谢 thanks、应答 ok，还是都不是 none",
     "solution": "方案到哪一步：none 未提、offered 已提、accepted 已接受、refused 不接受",
 }
 
@@ -49,6 +50,7 @@ def read_conversation(moves: Mapping[str, Pattern[str]], history: Sequence[Turn]
     if solution != "none":
         solution = _answer(moves, _normal(message), solution)
     facts["solution"] = solution
+    facts["courtesy"] = _courtesy(moves, _normal(message))
     return facts
 
 
@@ -56,6 +58,13 @@ def _answer(moves: Mapping[str, Pattern[str]], text: str, solution: str) -> str:
     if moves["refuses"].search(text):
         return "refused"
     return "accepted" if moves["accepts"].search(text) else solution
+
+
+def _courtesy(moves: Mapping[str, Pattern[str]], text: str) -> str:
+    for move, name in (("thanks", "thanks"), ("hello", "hello"), ("agrees", "ok")):
+        if moves[move].search(text):
+            return name
+    return "none"
 
 
 @lru_cache(4096)

@@ -81,6 +81,9 @@ class Moves(BaseModel):
     offered: tuple[str, ...]
     accepts: tuple[str, ...]
     refuses: tuple[str, ...]
+    hello: tuple[str, ...]
+    thanks: tuple[str, ...]
+    agrees: tuple[str, ...]
 
     @cached_property
     def compiled(self) -> dict[str, re.Pattern[str]]:
