@@ -63,13 +63,18 @@ CASE_FACTS = {
 
 
 class FactsFile(BaseModel):
-    """`facts.yaml`: what to ask while a fact is unknown, and which facts are merely incidental to a reply."""
+    """`facts.yaml`: what to ask while a fact is unknown, which facts are merely incidental to a reply.
+
+    Attributes:
+        closed: facts of which all values are listed, so that there is nothing else they may be.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     names: dict[str, str]
     questions: dict[str, str]
     incidental: tuple[str, ...]
+    closed: dict[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -141,7 +146,7 @@ def read_playbook(taxonomy: Taxonomy, folder: Path = PLAYBOOK, overrides: Path |
         for item in placed:
             for code in expand_issues(item, taxonomy):
                 by_issue[code].append(item.entry)
-        return {code: RuleSet(entries) for code, entries in by_issue.items()}
+        return {code: RuleSet(entries, facts.closed) for code, entries in by_issue.items()}
 
     compliance = layered(
         [(path, file.rules, file.off) for path, file in _files("compliance.yaml", ComplianceFile, folders)]

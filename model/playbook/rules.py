@@ -15,6 +15,7 @@ from model.playbook.conditions import Condition, Facts, Scalar, excluded, holds
 MAX_WORLDS = 4096
 # Distinct combinations of known facts that one rule set remembers; a case repeats through a conversation.
 REMEMBERED = 4096
+NOT_CLOSED: Mapping[str, Sequence[str]] = {}
 
 
 class Rule(BaseModel):
@@ -79,7 +80,7 @@ class RuleFile(BaseModel, Generic[R]):
 
 @dataclass(frozen=True, slots=True)
 class Resolution(Generic[R]):
-    """Rules that win in at least one way the unknown facts may turn out, in the order of the file.
+    """Rules that win in at least one way the unknown facts may turn out, most specific first.
 
     Attributes:
         winners: the rules; none: no rule applies however the facts turn out.
@@ -95,8 +96,9 @@ class Resolution(Generic[R]):
 class RuleSet(Generic[R]):
     """The rules of one kind for one issue, with their answers remembered by the facts that matter to them."""
 
-    def __init__(self, rules: Sequence[R]) -> None:
+    def __init__(self, rules: Sequence[R], closed: Mapping[str, Sequence[str]] = NOT_CLOSED) -> None:
         self.rules = tuple(rules)
+        self._closed = closed
         self.facts = tuple(sorted({name for rule in rules for name in rule.facts}))
         self._resolved = lru_cache(REMEMBERED)(self._resolve)
         self._possible = lru_cache(REMEMBERED)(self._list_possible)
@@ -113,22 +115,29 @@ class RuleSet(Generic[R]):
         return {name: value for name, value in zip(self.facts, values, strict=True) if value is not None}
 
     def _resolve(self, values: tuple[Scalar | None, ...]) -> Resolution[R]:
-        return resolve(self.rules, self._known(values))
+        return resolve(self.rules, self._known(values), self._closed)
 
     def _list_possible(self, values: tuple[Scalar | None, ...]) -> tuple[R, ...]:
         known = self._known(values)
         return tuple(rule for rule in self.rules if rule.is_possible(known))
 
 
-def resolve(rules: Sequence[R], facts: Facts) -> Resolution[R]:
+def resolve(
+    rules: Sequence[R], facts: Facts, closed: Mapping[str, Sequence[str]] = NOT_CLOSED
+) -> Resolution[R]:
     """Find what the rules give for the known facts, over all ways the unknown ones may turn out.
+
+    `closed` lists all values of a fact that can be nothing else.
 
     Raises:
         ValueError: two rules tie, or too many unknown facts stand in the conditions.
     """
     possible = [rule for rule in rules if rule.is_possible(facts)]
     unknown = sorted({name for rule in possible for name in rule.when if name not in facts})
-    domains = [domain([rule.when[name] for rule in possible if name in rule.when]) for name in unknown]
+    domains = [
+        list(closed[name]) if name in closed else domain([rule.when[name] for rule in possible if name in rule.when])
+        for name in unknown
+    ]
     size = 1
     for values in domains:
         size *= len(values)
@@ -139,7 +148,8 @@ def resolve(rules: Sequence[R], facts: Facts) -> Resolution[R]:
         winner_of[world] = _most_specific(possible, {**facts, **dict(zip(unknown, world, strict=True))})
     found = {rule.id for rule in winner_of.values() if rule is not None}
     ask = tuple(name for place, name in enumerate(unknown) if _decides(place, winner_of))
-    winners = tuple(rule for rule in possible if rule.id in found)
+    won = [rule for rule in possible if rule.id in found]
+    winners = tuple(sorted(won, key=lambda rule: rule.specificity, reverse=True))
     return Resolution(winners=winners, certain=None not in winner_of.values(), ask=ask)
 
 
