@@ -80,7 +80,7 @@ class RuleFile(BaseModel, Generic[R]):
 
 @dataclass(frozen=True, slots=True)
 class Resolution(Generic[R]):
-    """Rules that win in at least one way the unknown facts may turn out, most specific first.
+    """Rules that win in at least one way the unknown facts may turn out: the certain first, then the specific.
 
     Attributes:
         winners: the rules; none: no rule applies however the facts turn out.
@@ -149,7 +149,7 @@ def resolve(
     found = {rule.id for rule in winner_of.values() if rule is not None}
     ask = tuple(name for place, name in enumerate(unknown) if _decides(place, winner_of))
     won = [rule for rule in possible if rule.id in found]
-    winners = tuple(sorted(won, key=lambda rule: rule.specificity, reverse=True))
+    winners = tuple(sorted(won, key=lambda rule: (rule.holds(facts), rule.specificity), reverse=True))
     return Resolution(winners=winners, certain=None not in winner_of.values(), ask=ask)
 
 
