@@ -33,6 +33,7 @@ from model.slots import fill_slots
 from model.stages import infer_stage
 from model.taxonomy import Taxonomy
 
+MORE_LIKELY_THAN_NOT = 0.5
 NO_RECORD: Mapping[str, Acceptance] = {}
 
 
@@ -142,11 +143,10 @@ class Adviser:
             facts["in_guarantee"] = months <= term[0].months
 
     def is_sure(self, prediction: Prediction) -> bool:
-        """Whether the issue may be taken for certain."""
+        """Whether the issue is clear enough not to ask the buyer back; a person looks from a higher threshold on."""
         best, second = prediction.issues[:2]
-        return (
-            best.confidence >= self.thresholds.abstain and best.confidence - second.confidence >= self.thresholds.margin
-        )
+        likely = best.confidence >= min(self.thresholds.abstain, MORE_LIKELY_THAN_NOT)
+        return likely and best.confidence - second.confidence >= self.thresholds.margin
 
     def _candidates(
         self,

@@ -69,7 +69,7 @@ def _read(fact: FactCues, text: str, start: int) -> tuple[Scalar, int, int] | No
                 continue
             groups = match.re.groupindex
             if "value" in groups:
-                return match["value"], *match.span("value")
+                return match["value"].upper(), *match.span("value")
             if "number" not in groups or cue.value is not None:
                 return (True if cue.value is None else cue.value), *match.span()
             end = match.end("unit") if "unit" in groups else match.end("number")

@@ -122,9 +122,7 @@ class RuleSet(Generic[R]):
         return tuple(rule for rule in self.rules if rule.is_possible(known))
 
 
-def resolve(
-    rules: Sequence[R], facts: Facts, closed: Mapping[str, Sequence[str]] = NOT_CLOSED
-) -> Resolution[R]:
+def resolve(rules: Sequence[R], facts: Facts, closed: Mapping[str, Sequence[str]] = NOT_CLOSED) -> Resolution[R]:
     """Find what the rules give for the known facts, over all ways the unknown ones may turn out.
 
     `closed` lists all values of a fact that can be nothing else.
