@@ -141,9 +141,8 @@ def differences(scenario: Scenario, answer: Recommendation) -> list[str]:
         wrong.extend(f"{what} lacks {item!r}: {found}" for item in wanted if not any(item in text for text in found))
 
     same("stage", answer.stage, want.stage)
-    if want.no_compensation:
-        if money is not None:
-            wrong.append(f"compensation is {money.remedy}, not null")
+    if want.no_compensation and money is not None:
+        wrong.append(f"compensation is {money.remedy}, not null")
     same("remedy", money and money.remedy, want.remedy)
     same("alternatives", money and tuple(money.alternatives), want.alternatives)
     same("min", money and money.min, want.min)

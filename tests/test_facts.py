@@ -43,7 +43,7 @@ def test_precision_and_recall(playbook: Playbook) -> None:
     wanted: Counter[str] = Counter()
     mistakes = []
     for message, facts in rows:
-        wanted.update(facts)
+        wanted.update(list(facts))
         for fact in playbook.fact_finder.find(message):
             found[fact.name] += 1
             if facts.get(fact.name) == written(fact.value):

@@ -149,7 +149,7 @@ def read_playbook(taxonomy: Taxonomy, folder: Path = PLAYBOOK, overrides: Path |
         return {code: RuleSet(entries, facts.closed) for code, entries in by_issue.items()}
 
     compliance = layered(
-        [(path, file.rules, file.off) for path, file in _files("compliance.yaml", ComplianceFile, folders)]
+        [(path, file.rules, file.disabled) for path, file in _files("compliance.yaml", ComplianceFile, folders)]
     )
     templates = _read_templates(folders)
     by_issue: dict[str, list[Template]] = {code: [] for code in codes}
@@ -205,13 +205,13 @@ def _files(name: str, model: type[F], folders: Sequence[Path]) -> Iterator[tuple
 
 def _read_rules(name: str, kind: type[R], folders: Sequence[Path]) -> list[Placed[R]]:
     model: Callable[..., type[RuleFile[R]]] = RuleFile.__class_getitem__  # type: ignore[assignment]
-    return layered([(path, file.rules, file.off) for path, file in _files(name, model(kind), folders)])
+    return layered([(path, file.rules, file.disabled) for path, file in _files(name, model(kind), folders)])
 
 
 def _read_templates(folders: Sequence[Path]) -> list[Placed[Template]]:
     paths = [path for folder in folders for path in sorted((folder / "templates").glob("*.yaml"))]
     files = [(path, read_yaml(path, TemplateFile)) for path in paths]
-    return layered([(path, file.templates, file.off) for path, file in files])
+    return layered([(path, file.templates, file.disabled) for path, file in files])
 
 
 def expand_issues(item: Placed[R] | Placed[Template], taxonomy: Taxonomy) -> list[str]:

@@ -52,12 +52,12 @@ class ComplianceRule(BaseModel):
 
 
 class ComplianceFile(BaseModel):
-    """`compliance.yaml`. `off` switches rules off by id."""
+    """`compliance.yaml`. `disabled` switches rules off by id."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     rules: tuple[ComplianceRule, ...] = ()
-    off: tuple[str, ...] = ()
+    disabled: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,18 +49,18 @@ def line_of(path: Path, entry_id: str) -> int | None:
 
 
 def layered(files: Sequence[tuple[Path, Iterable[E], Iterable[str]]]) -> list[Placed[E]]:
-    """Entries of `(path, entries, off)`, shipped layer first: a later layer replaces, adds and switches off.
+    """Entries of `(path, entries, disabled)`, shipped layer first: a later layer replaces, adds and switches off.
 
     Raises:
         InputError: an id stands twice in one layer, or one that is switched off does not exist.
     """
     result: dict[str, Placed[E]] = {}
     folders: dict[str, Path] = {}
-    for path, entries, off in files:
+    for path, entries, disabled in files:
         layer = path.parent
-        for name in off:
+        for name in disabled:
             if name not in result or folders[name] == layer:
-                raise InputError(f"off: there is no {name}", remedy="write the id of a shipped entry", path=path)
+                raise InputError(f"disabled: there is no {name}", remedy="write the id of a shipped entry", path=path)
             del result[name]
         for entry in entries:
             if entry.id in result and folders[entry.id] == layer:

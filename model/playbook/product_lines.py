@@ -25,7 +25,7 @@ class ProductLine(BaseModel):
 class _File(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     product_lines: tuple[ProductLine, ...] = ()
-    off: tuple[str, ...] = ()
+    disabled: tuple[str, ...] = ()
 
 
 def read_product_lines(folders: tuple[Path, ...]) -> dict[str, ProductLine]:
@@ -36,7 +36,7 @@ def read_product_lines(folders: tuple[Path, ...]) -> dict[str, ProductLine]:
     """
     paths = [path for folder in folders if (path := folder / "product_lines.yaml").exists()]
     files = [(path, read_yaml(path, _File)) for path in paths]
-    placed = layered([(path, file.product_lines, file.off) for path, file in files])
+    placed = layered([(path, file.product_lines, file.disabled) for path, file in files])
     return {item.entry.id: item.entry for item in placed}
 
 

@@ -70,12 +70,12 @@ R = TypeVar("R", bound=Rule)
 
 
 class RuleFile(BaseModel, Generic[R]):
-    """A file of rules of one kind. `off` (in a shop's own folder) switches rules off by id."""
+    """A file of rules of one kind. `disabled` (in a shop's own folder) switches rules off by id."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     rules: tuple[R, ...] = ()
-    off: tuple[str, ...] = ()
+    disabled: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,9 +112,9 @@ class Template(BaseModel):
 
 
 class TemplateFile(BaseModel):
-    """A file under `model/playbook/templates/`. `off` (in a shop's own folder) switches templates off by id."""
+    """A file under `model/playbook/templates/`. `disabled` (in a shop's own folder) switches templates off by id."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     templates: tuple[Template, ...] = ()
-    off: tuple[str, ...] = ()
+    disabled: tuple[str, ...] = ()
