@@ -57,6 +57,10 @@ def told(facts: Sequence[Fact]) -> tuple[dict[str, Scalar], list[str]]:
     for fact in facts:
         if values.setdefault(fact.name, fact.value) != fact.value and fact.name not in torn:
             torn.append(fact.name)
+    # The buyer's own word for what is counted: 两袋, not 两件.
+    for fact in facts:
+        if fact.name in {"affected_count", "package_count"} and not fact.text[-1].isdigit():
+            values["unit"] = fact.text[-1]
     return {name: value for name, value in values.items() if name not in torn}, torn
 
 

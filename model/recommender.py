@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from model.adviser import NO_RECORD, Adviser
 from model.context import Context
@@ -14,6 +14,9 @@ from model.inference import Classifier, Prediction
 from model.playbook.book import Playbook
 from model.ranking import Acceptance
 from model.recommendation import Recommendation
+
+REMEMBERED_BUYER_TURNS = 8
+REMEMBERED_MESSAGES = 4096
 
 
 @dataclass(frozen=True)
@@ -53,15 +56,28 @@ class Recommender:
         return self.adviser.advise(prediction, message, history, context, top_k, topic=topic, record=record, now=now)
 
     def _topic(self, prediction: Prediction, history: Sequence[Turn]) -> Prediction | None:
-        """What the conversation is about, when the message alone does not say it; None when it does."""
-        carried_on = self.playbook.policy.carried_on
-        if prediction.issues[0].code not in carried_on and self.adviser.is_sure(prediction):
-            return None
+        """What the conversation is about, where the message carries it on; None where the message speaks for itself."""
         if not any(turn.role == "agent" for turn in history):
             return None
-        for turn in reversed(history):
-            if turn.role == "buyer":
-                earlier = self.classifier.predict(turn.text)
-                if earlier.issues[0].code not in carried_on and self.adviser.is_sure(earlier):
-                    return earlier
-        return None
+        topic: Prediction | None = None
+        for turn in [turn for turn in history if turn.role == "buyer"][-REMEMBERED_BUYER_TURNS:]:
+            said = self._predict_earlier(turn.text)
+            if self._opens_topic(said, topic):
+                topic = said
+        return None if topic is None or self._opens_topic(prediction, topic) else topic
+
+    def _opens_topic(self, prediction: Prediction, topic: Prediction | None) -> bool:
+        policy, issue = self.playbook.policy, prediction.issues[0]
+        if issue.code in policy.carried_on:
+            return False
+        if topic is None:
+            return self.adviser.is_sure(prediction)
+        group = self.classifier.taxonomy.issue_by_code[topic.issues[0].code].group
+        if issue.code in policy.requests_after_a_fault and group in policy.fault_groups:
+            return False
+        return issue.confidence >= policy.new_topic_from
+
+    @cached_property
+    def _predict_earlier(self) -> Callable[[str], Prediction]:
+        # A conversation comes back with every message, one turn longer.
+        return lru_cache(REMEMBERED_MESSAGES)(self.classifier.predict)

@@ -35,7 +35,7 @@ def fill_slots(playbook: Playbook, case: Case, compensation: Compensation | None
         slots["product"] = line.word
     affected = facts.get("affected_count")
     if isinstance(affected, int) and affected > 0:
-        slots["affected"] = f"{affected}{_unit(case, line.unit if line else '件')}"
+        slots["affected"] = f"{affected}{facts.get('unit') or (line.unit if line else '件')}"
     for name in ("waybill", "carrier"):
         if name in facts:
             slots[name] = str(facts[name]).upper() if name == "waybill" else str(facts[name])
@@ -48,14 +48,6 @@ def fill_slots(playbook: Playbook, case: Case, compensation: Compensation | None
     if case.now is not None:
         slots["due"] = promised_time(case.now, playbook.policy)
     return slots
-
-
-def _unit(case: Case, default: str) -> str:
-    """The buyer's own word for what is counted: 两袋, not 两件."""
-    for fact in case.found:
-        if fact.name in {"affected_count", "package_count"} and not fact.text[-1].isdigit():
-            return fact.text[-1]
-    return default
 
 
 def yuan(amount: Scalar) -> str:

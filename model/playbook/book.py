@@ -58,6 +58,7 @@ CASE_FACTS = {
     "stage": "回复阶段",
     "sure": "问题类型判断有把握",
     "remedy": "建议的处理方式",
+    "unit": "买家数件数用的量词",
     "in_guarantee": "在三包期内（guarantees.yaml）",
 }
 

@@ -28,6 +28,7 @@ def problems(playbook: Playbook, taxonomy: Taxonomy) -> Iterator[InputError]:
     for name in SINGLE_WINNER:
         yield from ties(playbook.sources.rules[name], taxonomy)
     yield from _same_ids(playbook)
+    yield from _policy_problems(playbook, taxonomy)
     for code in taxonomy.customer_by_code:
         if not playbook.handling[taxonomy.issues[0].code].resolve({"customer": code}).winners:
             yield InputError(f"no handling of {code}", remedy="add its steps", path="customers.yaml")
@@ -62,6 +63,17 @@ def _rule_problems(playbook: Playbook, item: Placed[Rule], known: set[str]) -> I
             yield item.mistake(f"no question for {name}", "add one to facts.yaml, or use given: instead of when:")
     if isinstance(rule, DeadlineRule) and rule.start not in {None, "now"} | set(Context.model_fields):
         yield item.mistake(f"unknown start {rule.start}", "use a time of the API's context, or now")
+
+
+def _policy_problems(playbook: Playbook, taxonomy: Taxonomy) -> Iterator[InputError]:
+    policy = playbook.policy
+    known = {"issue": set(taxonomy.issue_by_code), "group": {group.code for group in taxonomy.groups}}
+    known["product line"] = set(playbook.product_lines)
+    named = {"issue": (*policy.carried_on, *policy.requests_after_a_fault), "group": policy.fault_groups}
+    named["product line"] = (*policy.like_biscuit, *policy.food)
+    for kind, names in named.items():
+        for name in sorted(set(names) - known[kind]):
+            yield InputError(f"unknown {kind} {name}", remedy="correct it", path="policy.yaml")
 
 
 def _same_ids(playbook: Playbook) -> Iterator[InputError]:

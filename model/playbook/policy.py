@@ -29,6 +29,9 @@ class Policy(BaseModel):
     holidays: tuple[date, ...] = ()
     same_day_promises: tuple[str, ...]
     carried_on: tuple[str, ...]
+    requests_after_a_fault: tuple[str, ...]
+    fault_groups: tuple[str, ...]
+    new_topic_from: float = Field(ge=0, le=1)
 
     @model_validator(mode="after")
     def _in_order(self) -> Policy:
