@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 from datetime import datetime, timedelta, timezone
@@ -23,6 +24,7 @@ from model.playbook.check import problems
 from model.playbook.loading import load_playbook
 from model.ranking import Acceptance
 from model.taxonomy import Taxonomy
+from tests.conftest import shouhou
 from tests.scenario import THRESHOLDS
 
 CHINA = timezone(timedelta(hours=8))
@@ -277,3 +279,20 @@ def test_ranking_learns_and_three_clicks_do_not_rule(playbook: Playbook, taxonom
     assert any("采用记录" in reason for reason in often[0].why)
     few = adviser.advise(prediction, "什么时候发货", top_k=3, record={second: Acceptance(shown=3, chosen=3)}).replies
     assert few[0].score - plain[0].score < 0.05
+
+
+def test_the_command_reports_every_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = shouhou("playbook", "check", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["problems"] == []
+    own = own_folder(
+        tmp_path,
+        remedies="rules:\n  - {id: x, issues: review, remedy: none, source: s}\n",
+        statutory="rules:\n  - {id: y, issues: invoice, given: {mood: bad}, note: 没有这样的事实, source: s}\n",
+    )
+    monkeypatch.setenv("SHOUHOU_PLAYBOOK_DIR", str(own))
+    done = shouhou("playbook", "check", "--json")
+    assert done.returncode == 1
+    found = json.loads(done.stdout)["problems"]
+    assert {Path(problem["path"]).name for problem in found} == {"remedies.yaml", "statutory.yaml"}
+    assert all(problem["line"] == 2 and problem["remedy"] for problem in found)

@@ -29,9 +29,8 @@ def main() -> None:
         )
         times.append((seconds / REPEATS * 1e6, scenario.name))
     times.sort()
-    print(
-        f"{len(times)} scenarios, median {times[len(times) // 2][0]:.0f} us, slowest {times[-1][0]:.0f} us {times[-1][1]}"
-    )
+    median, (slowest, name) = times[len(times) // 2][0], times[-1]
+    print(f"{len(times)} scenarios, median {median:.0f} us, slowest {slowest:.0f} us: {name}")
 
 
 if __name__ == "__main__":
