@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from typing import NamedTuple
 
 from model.case import Case, open_case
 from model.compensation import suggest
@@ -35,6 +36,13 @@ from model.taxonomy import Taxonomy
 
 MORE_LIKELY_THAN_NOT = 0.5
 NO_RECORD: Mapping[str, Acceptance] = {}
+
+
+class Advice(NamedTuple):
+    """The answer, and the ids of all rules behind it, to be looked up in the playbook."""
+
+    recommendation: Recommendation
+    rules: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -67,7 +75,24 @@ class Adviser:
         record: Mapping[str, Acceptance] = NO_RECORD,
         now: datetime | None = None,
     ) -> Recommendation:
-        """The whole answer.
+        """The whole answer; see `explain`."""
+        return self.explain(
+            prediction, message, history, context, top_k, topic=topic, record=record, now=now
+        ).recommendation
+
+    def explain(
+        self,
+        prediction: Prediction,
+        message: str,
+        history: Sequence[Turn] = (),
+        context: Context | None = None,
+        top_k: int = 3,
+        *,
+        topic: Prediction | None = None,
+        record: Mapping[str, Acceptance] = NO_RECORD,
+        now: datetime | None = None,
+    ) -> Advice:
+        """The whole answer with the rules behind it.
 
         Args:
             prediction: what the classifier says of the message.
@@ -100,7 +125,7 @@ class Adviser:
         steps = [next_step(rule, case, book.policy) for rule in deadlines]
         steps += self._freight_steps(freight_rules, compensation)
         slots = fill_slots(book, case, compensation)
-        return Recommendation(
+        recommendation = Recommendation(
             issue=self._issue_answer(prediction),
             customer=self._customer_answer(prediction, [step for rule in handling for step in rule.steps]),
             review=self._review(prediction, [rule.note for rule in reviews], case, compensation),
@@ -119,19 +144,16 @@ class Adviser:
             next_steps=steps,
             evidence_needed=[f"{'买家' if rule.of == 'buyer' else '店铺'}：{rule.item}" for rule in evidence],
             procedure=[step for rule in procedures for step in rule.steps],
-            rules=list(
-                dict.fromkeys(
-                    [
-                        stage.id,
-                        *(basis.rule for basis in (compensation.basis if compensation else [])),
-                        *(rule.id for rule in freight_rules.winners),
-                        *(rule.id for rule in (*deadlines, *evidence, *procedures, *handling, *reviews)),
-                        *(rule.id for rule in book.statutory[issue].resolve(case.facts).winners if compensation),
-                        *(rule.id for rule in book.terms[issue].resolve(case.facts).winners),
-                    ]
-                )
-            ),
         )
+        rules = [
+            stage.id,
+            *(basis.rule for basis in (compensation.basis if compensation else [])),
+            *(rule.id for rule in freight_rules.winners),
+            *(rule.id for rule in (*deadlines, *evidence, *procedures, *handling, *reviews)),
+            *(rule.id for rule in book.statutory[issue].resolve(case.facts).winners if compensation),
+            *(rule.id for rule in book.terms[issue].resolve(case.facts).winners),
+        ]
+        return Advice(recommendation, tuple(dict.fromkeys(rules)))
 
     def _add_case_facts(self, facts: dict, issue: str, customer: str, handled: Prediction) -> None:  # type: ignore[type-arg]
         facts["issue"] = issue

@@ -116,7 +116,7 @@ class NextStep:
 
 @dataclass(frozen=True, slots=True)
 class Recommendation:
-    """The whole answer to one message. `rules`: ids of all rules behind it, to be looked up in the playbook."""
+    """The whole answer to one message."""
 
     issue: IssueAnswer
     customer: CustomerAnswer
@@ -129,4 +129,3 @@ class Recommendation:
     next_steps: list[NextStep]
     evidence_needed: list[str]
     procedure: list[str]
-    rules: list[str] = field(default_factory=list)

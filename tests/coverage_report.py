@@ -35,8 +35,8 @@ def measure(playbook: Playbook, taxonomy: Taxonomy) -> Coverage:
     for scenario in scenarios:
         if scenario.issue is None:
             continue
-        answer = scenario.advise(playbook, taxonomy)
-        rules.update(answer.rules)
+        answer, behind = scenario.advise(playbook, taxonomy)
+        rules.update(behind)
         offered = [reply.template_id for reply in answer.replies]
         templates.update(offered)
         first_ten.update(offered[:10])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
-from model.adviser import Adviser
+from model.adviser import Advice, Adviser
 from model.context import Context
 from model.conversation import Turn
 from model.inference import Prediction, Scored, Thresholds
@@ -87,11 +88,11 @@ class Scenario(_Part):
         """The history as the recommender takes it."""
         return [Turn(SPEAKERS[line[:2]], line[3:]) for line in self.history]
 
-    def advise(self, playbook: Playbook, taxonomy: Taxonomy, top_k: int = ALL_REPLIES) -> Recommendation:
+    def advise(self, playbook: Playbook, taxonomy: Taxonomy, top_k: int = ALL_REPLIES) -> Advice:
         """The answer, with the issue and the customer type as the scenario states them."""
         adviser = Adviser(playbook, taxonomy, THRESHOLDS)
         context = Context.model_validate(self.context)
-        return adviser.advise(self.prediction(taxonomy), self.message, self.turns, context, top_k, now=self.now)
+        return adviser.explain(self.prediction(taxonomy), self.message, self.turns, context, top_k, now=self.now)
 
     def prediction(self, taxonomy: Taxonomy) -> Prediction:
         """As a classifier would say it that is this sure."""
@@ -128,7 +129,7 @@ def load_scenarios() -> tuple[list[Scenario], list[ComplianceCase]]:
     return [s for file in files for s in file.scenarios], [c for file in files for c in file.compliance]
 
 
-def differences(scenario: Scenario, answer: Recommendation) -> list[str]:
+def differences(scenario: Scenario, answer: Recommendation, rules: Sequence[str]) -> list[str]:
     """What of the expectation does not hold, in words."""
     want, money, freight = scenario.expect, answer.compensation, answer.freight
     wrong: list[str] = []
@@ -159,8 +160,8 @@ def differences(scenario: Scenario, answer: Recommendation) -> list[str]:
     for leg in want.open_legs:
         if freight is None or getattr(freight, leg) is not None:
             wrong.append(f"{leg} is not open: {freight}")
-    within("rules", answer.rules, want.rules)
-    wrong.extend(f"rule {name} is not wanted" for name in want.not_rules if name in answer.rules)
+    within("rules", rules, want.rules)
+    wrong.extend(f"rule {name} is not wanted" for name in want.not_rules if name in rules)
     offered = [reply.template_id for reply in answer.replies]
     wrong.extend(f"{name} is not among the replies {offered[:12]}" for name in want.replies if name not in offered)
     if want.first_says is not None and want.first_says not in answer.replies[0].text:
