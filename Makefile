@@ -19,6 +19,7 @@ lint: $(VENV)/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/shouhou playbook check
 
 bench: $(VENV)/bench
 	$(BIN)/python -m tests.bench $(if $(EVALUATION),--evaluation $(EVALUATION)) $(if $(JD_TRAIN),--jd-train $(JD_TRAIN) --jd-test $(JD_TEST))

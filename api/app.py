@@ -10,7 +10,7 @@ from fastapi_offline import FastAPIOffline
 
 from api import problems
 from api.json_body import JsonBody
-from api.routes import health, models, recommendations, taxonomy
+from api.routes import health, models, playbook, recommendations, taxonomy
 from api.state import ModelState, load_state
 
 
@@ -30,7 +30,8 @@ def create_app(state: ModelState | None = None) -> FastAPI:
     )
     problems.install(app)
     app.add_middleware(JsonBody)
-    for routes in (recommendations, taxonomy, models):
+    for routes in (recommendations, taxonomy, playbook, models):
         app.include_router(routes.router, prefix="/v1")
+    app.include_router(playbook.page)
     app.include_router(health.router)
     return app

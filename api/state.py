@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from model.paths import artifacts_dir
-from model.playbook.book import load_playbook
+from model.playbook.loading import load_playbook
 from model.recommender import Recommender
 from model.registry import Manifest, load
 

@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -32,6 +33,8 @@ app = typer.Typer(
 )
 data_app = typer.Typer(help="训练数据。", no_args_is_help=True)
 app.add_typer(data_app, name="data")
+playbook_app = typer.Typer(help="话术与规则。", no_args_is_help=True)
+app.add_typer(playbook_app, name="playbook")
 out = Console()
 err = Console(stderr=True)
 
@@ -259,7 +262,7 @@ def recommend(
 ) -> None:
     """一条消息：问题类型、客户类型、回复话术、补偿建议。"""
     from model import registry
-    from model.playbook.book import load_playbook
+    from model.playbook.loading import load_playbook
     from model.recommender import Recommender
     from model.text import MAX_MESSAGE_CHARS
 
@@ -274,7 +277,8 @@ def recommend(
         where = ".".join(str(part) for part in first["loc"]) or "--context"
         raise InputError(f"{where}: {first['msg']}", remedy="see the context fields in /docs") from error
     classifier, manifest = registry.load(artifacts_dir())
-    answer = Recommender(classifier, load_playbook(classifier.taxonomy)).recommend(text, context=facts)
+    recommender = Recommender(classifier, load_playbook(classifier.taxonomy))
+    answer = recommender.recommend(text, context=facts, now=datetime.now(UTC))
     if as_json:
         body = TypeAdapter(Recommendation).dump_python(answer, mode="json", by_alias=True)
         print(json.dumps({"model_version": manifest.version, **body}, ensure_ascii=False))
@@ -305,6 +309,30 @@ def print_recommendation(answer: Recommendation) -> None:
     out.print(f"[bold]回复[/bold]（阶段：{answer.stage}）")
     for place, reply in enumerate(answer.replies, 1):
         out.print(f"  {place}. {reply.text}  〔{reply.template_id}〕", markup=False, soft_wrap=True)
+
+
+@playbook_app.command("check")
+def playbook_check(as_json: JsonFlag = False) -> None:
+    """检查话术与规则：条件、槽位、平手的规则、合规用语，连同店铺自己的文件夹（SHOUHOU_PLAYBOOK_DIR）。"""
+    from model.playbook.book import read_playbook
+    from model.playbook.check import problems
+    from model.taxonomy import load_taxonomy
+
+    taxonomy = load_taxonomy()
+    playbook = read_playbook(taxonomy)
+    found = list(problems(playbook, taxonomy))
+    rules = sum(len(placed) for placed in playbook.sources.rules.values()) + len(playbook.sources.compliance)
+    templates = len(playbook.sources.templates)
+    if as_json:
+        listed = [{"path": p.path, "line": p.line, "problem": p.problem, "remedy": p.remedy} for p in found]
+        print(json.dumps({"rules": rules, "templates": templates, "problems": listed}, ensure_ascii=False))
+    else:
+        for problem in found:
+            err.print(f"错误：{problem}", style="red", markup=False, highlight=False, soft_wrap=True)
+        if not found:
+            out.print(f"话术 {templates} 条，规则 {rules} 条，没有问题")
+    if found:
+        raise typer.Exit(1)
 
 
 @app.command()

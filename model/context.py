@@ -6,7 +6,12 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+from pydantic_core.core_schema import no_info_after_validator_function
+
+from model.playbook.product_lines import known_product_lines
 
 Money = Annotated[Decimal, Field(ge=0, le=Decimal("1000000"), max_digits=9, decimal_places=2, description="CNY")]
 Count = Annotated[int, Field(ge=0, le=100_000)]
@@ -32,21 +37,24 @@ class ShopType(StrEnum):
     mall = "mall"
 
 
-class ProductLine(StrEnum):
-    """Kind of goods, as far as rules differ by it."""
+class _KnownProductLine:
+    """Checks a code against the playbook's product lines, which a shop may add to, and lists them in the schema."""
 
-    biscuit = "biscuit"
-    grain_powder = "grain_powder"
-    snack = "snack"
-    apparel = "apparel"
-    shoes = "shoes"
-    leather = "leather"
-    cosmetics = "cosmetics"
-    electronics = "electronics"
-    laptop = "laptop"
-    furniture = "furniture"
-    household = "household"
-    other = "other"
+    def __get_pydantic_core_schema__(self, source: type[str], handler: GetCoreSchemaHandler) -> CoreSchema:
+        return no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {**handler(schema), "enum": sorted(known_product_lines())}
+
+    @staticmethod
+    def _check(code: str) -> str:
+        allowed = known_product_lines()
+        if code not in allowed:
+            raise ValueError(f"unknown product line; one of {', '.join(sorted(allowed))}")
+        return code
+
+
+ProductLineCode = Annotated[str, _KnownProductLine()]
 
 
 class OrderStatus(StrEnum):
@@ -90,7 +98,7 @@ class Context(BaseModel):
     platform: Platform | None = None
     shop_type: ShopType | None = None
     shop_name: Word | None = None
-    product_line: ProductLine | None = None
+    product_line: ProductLineCode | None = None
     product_name: Word | None = None
     order_status: OrderStatus | None = None
     package_count: Annotated[int, Field(ge=1, le=100_000)] | None = Field(None, description="packs bought")

@@ -14,7 +14,8 @@ from hypothesis import settings
 
 from api.app import create_app
 from api.state import ModelState, load_state
-from model.playbook.book import Playbook, load_playbook
+from model.playbook.book import Playbook
+from model.playbook.loading import load_playbook
 from model.recommender import Recommender
 from model.taxonomy import Taxonomy, load_taxonomy
 

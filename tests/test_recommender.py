@@ -8,20 +8,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from model.case import open_case
 from model.compensation import suggest
 from model.context import Context
+from model.conversation import Turn
 from model.playbook.book import Playbook
 from model.recommendation import Compensation
-from model.recommender import Recommender, known_facts
-from model.stages import Turn
+from model.recommender import Recommender
 from model.taxonomy import Taxonomy
 
 BULGING = "老板收到你家饼干涨袋了"
 
 
 def compensation(playbook: Playbook, issue: str, **facts: Any) -> Compensation | None:
-    context = Context.model_validate(facts)
-    return suggest(playbook, issue, context, known_facts(context))
+    case = open_case(playbook, "", [], Context.model_validate(facts), None)
+    return suggest(playbook, issue, case.facts)
 
 
 def test_bulging_first_purchase_of_one_pack(recommender: Recommender) -> None:

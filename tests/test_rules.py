@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from model.playbook.rules import RemedyRule, resolve
+from model.playbook.kinds import RemedyRule
+from model.playbook.rules import resolve
 
 
 def rule(name: str, *, priority: int = 0, unless: dict[str, Any] | None = None, **when: Any) -> RemedyRule:

@@ -1,172 +1,244 @@
-"""The playbook as a whole: read its files, check them against each other and the taxonomy."""
+"""The playbook as a whole: read its files and layers, check them against each other and the taxonomy."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from functools import cached_property
 from pathlib import Path
+from re import Pattern
+from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from model.context import Context
+from model.conversation import CONVERSATION_FACTS
+from model.derived_facts import DERIVED
 from model.errors import InputError
-from model.paths import ROOT
-from model.playbook.rules import RemedyFile, RemedyRule, Rule
+from model.facts import FactFinder
+from model.paths import PLAYBOOK, playbook_overrides
+from model.playbook.compliance import Compliance, ComplianceFile, ComplianceRule
+from model.playbook.cues import CueFile
+from model.playbook.kinds import (
+    DeadlineRule,
+    EvidenceRule,
+    FreightRule,
+    NoteRule,
+    RemedyKind,
+    RemedyRule,
+    StageRule,
+    StepsRule,
+    TermRule,
+)
+from model.playbook.layers import Placed, layered, read_settings
+from model.playbook.policy import Policy
+from model.playbook.product_lines import ProductLine, read_product_lines
+from model.playbook.rules import Rule, RuleFile, RuleSet
 from model.playbook.templates import Template, TemplateFile
 from model.taxonomy import Taxonomy
 from model.validated_yaml import read_yaml
 
-PLAYBOOK = ROOT / "model" / "playbook"
+RULE_FILES = (
+    "remedies.yaml",
+    "freight.yaml",
+    "guarantees.yaml",
+    "deadlines.yaml",
+    "evidence.yaml",
+    "procedures.yaml",
+    "customers.yaml",
+    "stages.yaml",
+    "statutory.yaml",
+    "reviews.yaml",
+)
+OTHER_FILES = ("facts.yaml", "policy.yaml", "product_lines.yaml", "cues.yaml", "compliance.yaml")
+# Facts of the case that stand neither in the context nor in the text: the classifier's and the engine's own.
+CASE_FACTS = {
+    "issue": "问题类型",
+    "customer": "客户类型",
+    "stage": "回复阶段",
+    "sure": "问题类型判断有把握",
+    "remedy": "建议的处理方式",
+    "unit": "买家数件数用的量词",
+    "in_guarantee": "在三包期内（guarantees.yaml）",
+}
 
 
-class Policy(BaseModel):
-    """`policy.yaml`: the shop's own figures."""
+class FactsFile(BaseModel):
+    """`facts.yaml`: what to ask while a fact is unknown, which facts are merely incidental to a reply.
+
+    Attributes:
+        closed: facts of which all values are listed, so that there is nothing else they may be.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    approval_above: Decimal = Field(ge=0)
-    approval_above_share: Decimal = Field(ge=0, le=1)
-
-
-class _Customers(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    handling: dict[str, tuple[str, ...]]
-
-
-class _Stages(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    photo: frozenset[str]
-    check: frozenset[str]
-    person: frozenset[str]
-
-
-class _Facts(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    names: dict[str, str]
     questions: dict[str, str]
-    silent: tuple[str, ...] = ()
+    incidental: tuple[str, ...]
+    closed: dict[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
 class Playbook:
-    """Templates and rules, ready to be asked.
+    """Templates and rules, ready to be asked. Rule sets are by issue code.
 
     Attributes:
-        templates: by issue code, in the order of the files.
-        remedies: by issue code.
-        handling: by customer type, steps in order.
+        fact_names: by fact, its name for the agent.
         questions: by fact, what to ask while it is unknown.
+        incidental: facts that make a reply friendlier, not righter.
+        sources: the rules and templates with the files they stand in, for the page and the check.
     """
 
-    templates: dict[str, tuple[Template, ...]]
-    remedies: dict[str, tuple[RemedyRule, ...]]
-    handling: dict[str, tuple[str, ...]]
-    questions: dict[str, str]
     policy: Policy
-    needs_photo: frozenset[str]
-    needs_check: frozenset[str]
-    needs_person: frozenset[str]
+    product_lines: dict[str, ProductLine]
+    fact_names: dict[str, str]
+    questions: dict[str, str]
+    incidental: frozenset[str]
+    cues: CueFile
+    compliance: Compliance
+    templates: dict[str, tuple[Template, ...]]
+    remedies: dict[str, RuleSet[RemedyRule]]
+    freight: dict[str, RuleSet[FreightRule]]
+    terms: dict[str, RuleSet[TermRule]]
+    deadlines: dict[str, RuleSet[DeadlineRule]]
+    evidence: dict[str, RuleSet[EvidenceRule]]
+    procedures: dict[str, RuleSet[StepsRule]]
+    handling: dict[str, RuleSet[StepsRule]]
+    stages: dict[str, RuleSet[StageRule]]
+    statutory: dict[str, RuleSet[NoteRule]]
+    reviews: dict[str, RuleSet[NoteRule]]
+    sources: Sources
+
+    @cached_property
+    def fact_finder(self) -> FactFinder:
+        """Finds facts in messages."""
+        return FactFinder(self.cues.facts)
+
+    @cached_property
+    def moves(self) -> dict[str, Pattern[str]]:
+        """Moves of the conversation as regular expressions."""
+        return self.cues.moves.compiled
 
 
-def load_playbook(taxonomy: Taxonomy, folder: Path = PLAYBOOK) -> Playbook:
-    """Read and check the playbook.
+@dataclass(frozen=True)
+class Sources:
+    """Every entry of the playbook with the file it stands in."""
 
-    Raises:
-        InputError: a file is missing or wrong: says file, line, entry and remedy.
-    """
-    facts_path = folder / "facts.yaml"
-    facts = read_yaml(facts_path, _Facts)
-    known = set(facts.questions) | set(facts.silent)
-    if unknown := known - set(Context.model_fields):
-        raise InputError(
-            f"unknown fact {sorted(unknown)[0]}", remedy="use a fact of the API's context", path=facts_path
-        )
-    remedies_path = folder / "remedies.yaml"
-    remedies = read_yaml(remedies_path, RemedyFile).rules
-    check_ids(remedies, remedies_path)
-    for rule in remedies:
-        _check_rule(rule, taxonomy, known, remedies_path)
-    handling = read_yaml(folder / "customers.yaml", _Customers).handling
-    if missing := set(taxonomy.customer_by_code) - set(handling):
-        raise InputError(f"no handling of {sorted(missing)[0]}", remedy="add its steps", path=folder / "customers.yaml")
-    stages_path = folder / "stages.yaml"
-    stages = read_yaml(stages_path, _Stages)
-    if strangers := (stages.photo | stages.check | stages.person) - set(taxonomy.issue_by_code):
-        raise InputError(
-            f"unknown issue {sorted(strangers)[0]}", remedy="use a code of taxonomy.yaml", path=stages_path
-        )
+    rules: dict[str, list[Placed[Rule]]]
+    compliance: list[Placed[ComplianceRule]]
+    templates: list[Placed[Template]]
+
+
+def read_playbook(taxonomy: Taxonomy, folder: Path = PLAYBOOK, overrides: Path | None = None) -> Playbook:
+    """The playbook as its files say it, each valid in itself; `check.problems` tells whether they fit together."""
+    own = overrides or playbook_overrides()
+    folders = (folder, *([own] if own else []))
+    if own:
+        _check_own_folder(own)
+    facts = read_settings("facts.yaml", FactsFile, folders)
+    codes = tuple(taxonomy.issue_by_code)
+    rules: dict[str, list[Placed[Rule]]] = {}
+
+    def sets(name: str, kind: type[R]) -> dict[str, RuleSet[R]]:
+        placed = _read_rules(name, kind, folders)
+        general: list[Placed[Rule]] = [Placed(item.entry, item.path) for item in placed]
+        rules[name] = general
+        by_issue: dict[str, list[R]] = {code: [] for code in codes}
+        for item in placed:
+            for code in expand_issues(item, taxonomy):
+                by_issue[code].append(item.entry)
+        return {code: RuleSet(entries, facts.closed) for code, entries in by_issue.items()}
+
+    compliance = layered(
+        [(path, file.rules, file.disabled) for path, file in _files("compliance.yaml", ComplianceFile, folders)]
+    )
+    templates = _read_templates(folders)
+    by_issue: dict[str, list[Template]] = {code: [] for code in codes}
+    for item in templates:
+        for code in expand_issues(item, taxonomy):
+            by_issue[code].append(item.entry)
     return Playbook(
-        templates=_load_templates(folder / "templates", taxonomy),
-        remedies={code: tuple(r for r in remedies if code in r.issues) for code in taxonomy.issue_by_code},
-        handling=handling,
+        policy=read_settings("policy.yaml", Policy, folders),
+        product_lines=read_product_lines(folders),
+        fact_names=facts.names,
         questions=facts.questions,
-        policy=read_yaml(folder / "policy.yaml", Policy),
-        needs_photo=stages.photo,
-        needs_check=stages.check,
-        needs_person=stages.person,
+        incidental=frozenset(facts.incidental),
+        cues=read_settings("cues.yaml", CueFile, folders),
+        compliance=Compliance(item.entry for item in compliance),
+        templates={code: tuple(entries) for code, entries in by_issue.items()},
+        remedies=sets("remedies.yaml", RemedyRule),
+        freight=sets("freight.yaml", FreightRule),
+        terms=sets("guarantees.yaml", TermRule),
+        deadlines=sets("deadlines.yaml", DeadlineRule),
+        evidence=sets("evidence.yaml", EvidenceRule),
+        procedures=sets("procedures.yaml", StepsRule),
+        handling=sets("customers.yaml", StepsRule),
+        stages=sets("stages.yaml", StageRule),
+        statutory=sets("statutory.yaml", NoteRule),
+        reviews=sets("reviews.yaml", NoteRule),
+        sources=Sources(rules, compliance, templates),
     )
 
 
-def check_ids(entries: tuple[Template, ...] | tuple[RemedyRule, ...], path: Path) -> None:
-    """Every id stands once.
+R = TypeVar("R", bound=Rule)
+F = TypeVar("F", bound=BaseModel)
+
+
+def _check_own_folder(own: Path) -> None:
+    if not own.is_dir():
+        raise InputError("no such folder", remedy="correct SHOUHOU_PLAYBOOK_DIR", path=own)
+    allowed = (*RULE_FILES, *OTHER_FILES)
+    for path in sorted(own.glob("*.y*ml")):
+        if path.name not in allowed:
+            raise InputError(
+                "not a file of the playbook",
+                remedy=f"name it one of {', '.join(allowed)}, or put it under templates/",
+                path=path,
+            )
+
+
+def _files(name: str, model: type[F], folders: Sequence[Path]) -> Iterator[tuple[Path, F]]:
+    for folder in folders:
+        path = folder / name
+        if folder is folders[0] or path.exists():
+            yield path, read_yaml(path, model)
+
+
+def _read_rules(name: str, kind: type[R], folders: Sequence[Path]) -> list[Placed[R]]:
+    model: Callable[..., type[RuleFile[R]]] = RuleFile.__class_getitem__  # type: ignore[assignment]
+    return layered([(path, file.rules, file.disabled) for path, file in _files(name, model(kind), folders)])
+
+
+def _read_templates(folders: Sequence[Path]) -> list[Placed[Template]]:
+    paths = [path for folder in folders for path in sorted((folder / "templates").glob("*.yaml"))]
+    files = [(path, read_yaml(path, TemplateFile)) for path in paths]
+    return layered([(path, file.templates, file.disabled) for path, file in files])
+
+
+def expand_issues(item: Placed[R] | Placed[Template], taxonomy: Taxonomy) -> list[str]:
+    """Issue codes that an entry is for; `*` and `group:CODE` are written out.
 
     Raises:
-        InputError: names the id that stands twice.
+        InputError: an unknown issue.
     """
-    seen: set[str] = set()
-    for entry in entries:
-        if entry.id in seen:
-            raise InputError(f"id {entry.id} stands twice", remedy="give one of them another id", path=path)
-        seen.add(entry.id)
-
-
-def _check_rule(rule: Rule, taxonomy: Taxonomy, known: set[str], path: Path) -> None:
-    for code in rule.issues:
-        if code not in taxonomy.issue_by_code:
-            raise InputError(f"{rule.id}: unknown issue {code}", remedy="use a code of taxonomy.yaml", path=path)
-    for name in (*rule.when, *rule.unless):
-        if name not in known:
-            raise InputError(
-                f"{rule.id}: unknown fact {name}", remedy="use a fact of facts.yaml, or add it there", path=path
-            )
-
-
-def _load_templates(folder: Path, taxonomy: Taxonomy) -> dict[str, tuple[Template, ...]]:
-    by_issue: dict[str, list[Template]] = {code: [] for code in taxonomy.issue_by_code}
-    first_in: dict[str, Path] = {}
-    for path in sorted(folder.glob("*.yaml")):
-        for template in read_yaml(path, TemplateFile).templates:
-            if template.id in first_in:
-                raise InputError(
-                    f"id {template.id} stands twice (also in {first_in[template.id].name})",
-                    remedy="give one of them another id",
-                    path=path,
-                )
-            first_in[template.id] = path
-            for customer in template.customers:
-                if customer not in taxonomy.customer_by_code:
-                    raise InputError(
-                        f"{template.id}: unknown customer type {customer}", remedy="use taxonomy.yaml's", path=path
-                    )
-            for code in _issue_codes(template, taxonomy, path):
-                by_issue[code].append(template)
-    for code, templates in by_issue.items():
-        if not any(not template.slots and not template.when and not template.customers for template in templates):
-            raise InputError(
-                f"{code} has no reply without slots and conditions", remedy="write at least one", path=folder
-            )
-    return {code: tuple(templates) for code, templates in by_issue.items()}
-
-
-def _issue_codes(template: Template, taxonomy: Taxonomy, path: Path) -> list[str]:
     codes: list[str] = []
-    for name in template.issues:
-        if name.startswith("group:"):
+    for name in item.entry.issues:
+        if name == "*":
+            members = list(taxonomy.issue_by_code)
+        elif name.startswith("group:"):
             members = [issue.code for issue in taxonomy.issues if issue.group == name.removeprefix("group:")]
         else:
             members = [name] if name in taxonomy.issue_by_code else []
         if not members:
-            raise InputError(
-                f"{template.id}: unknown issue {name}", remedy="use a code of taxonomy.yaml or group:CODE", path=path
-            )
-        codes += members
+            raise item.mistake(f"unknown issue {name}", "use a code of taxonomy.yaml, group:CODE, or *")
+        codes += [code for code in members if code not in codes]
     return codes
+
+
+def known_facts_of(playbook: Playbook) -> set[str]:
+    """Names that conditions may use."""
+    told = {fact.fact for fact in playbook.cues.facts}
+    return {*Context.model_fields, *DERIVED, *CONVERSATION_FACTS, *CASE_FACTS, *told}
+
+
+REMEDIES = frozenset(RemedyKind)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
 Scalar = bool | int | Decimal | str
+Facts = Mapping[str, Scalar]
 
 
 class Condition(BaseModel):
-    """What one fact must be: one of `values`, or a number from `min` to `max`.
+    """What one fact must be: one of `values`, a number from `min` to `max`, or a text that contains one of `contains`.
 
-    Written in YAML as `true`, `slight`, `[biscuit, snack]` or `{min: 2}`.
+    Written in YAML as `true`, `slight`, `[biscuit, snack]`, `{min: 2}` or `{contains: [开胶, 脱胶]}`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -21,6 +23,7 @@ class Condition(BaseModel):
     values: tuple[Scalar, ...] = ()
     min: Decimal | None = None
     max: Decimal | None = None
+    contains: tuple[str, ...] = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -31,18 +34,30 @@ class Condition(BaseModel):
 
     @model_validator(mode="after")
     def _says_something(self) -> Condition:
-        if not self.values and self.min is None and self.max is None:
-            raise ValueError("an empty condition; write a value, a list, or {min: …, max: …}")
+        bounded = self.min is not None or self.max is not None
+        if bool(self.values) + bounded + bool(self.contains) != 1:
+            raise ValueError("write a value, a list, {min: …, max: …} or {contains: […]}")
         return self
 
     def holds(self, value: Scalar) -> bool:
         """Whether a known fact meets the condition."""
         if self.values:
-            return value in self.values
-        number = Decimal(str(value))
-        return (self.min is None or number >= self.min) and (self.max is None or number <= self.max)
+            # True equals 1 in Python, but is no count.
+            return any(
+                value == wanted and isinstance(value, bool) == isinstance(wanted, bool) for wanted in self.values
+            )
+        if self.contains:
+            return any(word in str(value) for word in self.contains)
+        if isinstance(value, str | bool):
+            return False
+        return (self.min is None or value >= self.min) and (self.max is None or value <= self.max)
 
 
-def holds(conditions: dict[str, Condition], facts: dict[str, Scalar]) -> bool:
+def holds(conditions: Mapping[str, Condition], facts: Facts) -> bool:
     """Whether every condition's fact is known and meets it."""
     return all(name in facts and condition.holds(facts[name]) for name, condition in conditions.items())
+
+
+def excluded(conditions: Mapping[str, Condition], facts: Facts) -> bool:
+    """Whether some condition's fact is known and meets it."""
+    return any(name in facts and condition.holds(facts[name]) for name, condition in conditions.items())

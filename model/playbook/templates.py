@@ -8,11 +8,11 @@ from functools import cached_property
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from model.playbook.conditions import Condition, Scalar, holds
+from model.playbook.conditions import Condition, Facts, excluded, holds
 
 _SLOT = re.compile(r"\{(\w*)\}")
-MIN_TEMPLATE_CHARS = 12
-MAX_TEMPLATE_CHARS = 160
+MIN_TEMPLATE_CHARS = 20
+MAX_TEMPLATE_CHARS = 120
 
 
 class Stage(StrEnum):
@@ -38,7 +38,7 @@ STAGE_NAMES = {
 
 
 class Slot(StrEnum):
-    """What a template may leave open. Where each comes from is said in `model/playbook/slots.py`."""
+    """What a template may leave open. Where each comes from is said in `model/slots.py`."""
 
     shop = "shop"
     product = "product"
@@ -101,18 +101,20 @@ class Template(BaseModel):
         """Names of the slots in the text."""
         return tuple(dict.fromkeys(_SLOT.findall(self.text)))
 
-    def fits(self, facts: dict[str, Scalar]) -> bool:
+    @cached_property
+    def facts(self) -> frozenset[str]:
+        """Names of the facts in its conditions."""
+        return frozenset((*self.when, *self.unless))
+
+    def fits(self, facts: Facts) -> bool:
         """Whether the facts let this reply be said."""
-        if not self.when and not self.unless:
-            return True
-        if any(name in facts and condition.holds(facts[name]) for name, condition in self.unless.items()):
-            return False
-        return holds(self.when, facts)
+        return not excluded(self.unless, facts) and holds(self.when, facts)
 
 
 class TemplateFile(BaseModel):
-    """A file under `model/playbook/templates/`."""
+    """A file under `model/playbook/templates/`. `disabled` (in a shop's own folder) switches templates off by id."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    templates: tuple[Template, ...]
+    templates: tuple[Template, ...] = ()
+    disabled: tuple[str, ...] = ()

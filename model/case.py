@@ -1,0 +1,93 @@
+"""The case: all facts that are known of it, where they come from, and where they contradict each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+
+from model.context import Context
+from model.conversation import Turn, read_conversation
+from model.derived_facts import derive
+from model.facts import told
+from model.playbook.book import Playbook
+from model.playbook.conditions import Scalar
+from model.recommendation import Fact
+
+
+@dataclass(frozen=True)
+class Case:
+    """What the rules are asked with.
+
+    Attributes:
+        facts: known facts by name, the caller's before the text's.
+        as_told: the same with the buyer's words before the caller's, where they contradict; else None.
+        found: facts in the message, with offsets.
+        contradictions: in words, for the agent.
+        now: the clock, if there is one.
+    """
+
+    context: Context
+    facts: dict[str, Scalar]
+    as_told: dict[str, Scalar] | None
+    found: list[Fact]
+    contradictions: list[str]
+    now: datetime | None
+
+
+def open_case(
+    playbook: Playbook, message: str, history: Sequence[Turn], context: Context, now: datetime | None
+) -> Case:
+    """Gather the facts: the caller's context wins over the message, the message over earlier ones."""
+    now = context.now or now
+    found = playbook.fact_finder.find(message)
+    stated = stated_facts(context)
+    words, torn = told(found)
+    earlier: dict[str, Scalar] = {}
+    for turn in history:
+        if turn.role == "buyer":
+            earlier |= playbook.fact_finder.told_earlier(turn.text)
+    contradictions = [_two_ways(found, name) for name in torn if name not in stated]
+    facts = {**earlier, **words}
+    for name in torn:
+        facts.pop(name, None)
+    disputed = {}
+    for name, value in stated.items():
+        # A caller that has no photo yet says "none": the buyer's word that it was sent is newer, no contradiction.
+        if name == "photo" and value == "none" and name in facts:
+            continue
+        if name in words and words[name] != value:
+            disputed[name] = words[name]
+            contradictions.append(_contradiction(found, name, value))
+        facts[name] = value
+    moves = read_conversation(playbook.moves, history, message)
+    as_told = {**facts, **disputed, **moves} if disputed else None
+    facts |= moves
+    derive(facts, context, now, playbook.policy)
+    if as_told is not None:
+        derive(as_told, context, now, playbook.policy)
+    return Case(context, facts, as_told, found, contradictions, now)
+
+
+def stated_facts(context: Context) -> dict[str, Scalar]:
+    """Facts of the context as conditions see them: enum members as their values, times left out."""
+    facts: dict[str, Scalar] = {}
+    for name in context.model_fields_set:
+        value = getattr(context, name)
+        if isinstance(value, Enum):
+            facts[name] = value.value
+        elif isinstance(value, bool | int | Decimal | str):
+            facts[name] = value
+    return facts
+
+
+def _contradiction(found: Sequence[Fact], name: str, value: Scalar) -> str:
+    said = next(fact.text for fact in found if fact.name == name)
+    return f"订单信息是“{value}”，买家说“{said}”，请核对以哪个为准（{name}）"
+
+
+def _two_ways(found: Sequence[Fact], name: str) -> str:
+    said = "”和“".join(dict.fromkeys(fact.text for fact in found if fact.name == name))
+    return f"买家的话前后不一：“{said}”，请核对（{name}）"

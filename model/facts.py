@@ -1,0 +1,100 @@
+"""Facts of the case that stand in a message: counts, amounts, times, photo, extent and the like."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
+
+import cn2an
+
+from model.playbook.conditions import Scalar
+from model.playbook.cues import FactCues
+from model.recommendation import Fact
+from model.text import normalise
+
+MAX_COUNT = 100_000
+REMEMBERED_TURNS = 4096
+
+
+class FactFinder:
+    """Finds the facts that the cues of the playbook describe."""
+
+    def __init__(self, cues: Sequence[FactCues]) -> None:
+        self._cues = tuple(cues)
+        self._scans = [(fact, fact.scan.search) for fact in cues]
+        # A conversation comes back with every message, one turn longer.
+        self.told_earlier = lru_cache(REMEMBERED_TURNS)(self._told_earlier)
+
+    def find(self, message: str) -> list[Fact]:
+        """Facts in the order of the message; offsets are code points of the message as sent.
+
+        A fact may stand in the list twice, with two values: see `told`.
+        """
+        normal = normalise(message)
+        text = normal.text
+        found: list[Fact] = []
+        for fact, scan in self._scans:
+            hit = scan(text)
+            while hit is not None:
+                read = _read(fact, text, hit.start())
+                if read is not None:
+                    value, start, end = read
+                    first, last = normal.span(start, end)
+                    if not any(other.name == fact.fact and other.start == first for other in found):
+                        found.append(Fact(fact.fact, value, message[first:last], first, last))
+                hit = scan(text, hit.end())
+        return sorted(found, key=lambda item: (item.start, item.name))
+
+    def _told_earlier(self, text: str) -> dict[str, Scalar]:
+        return told(self.find(text))[0]
+
+
+def told(facts: Sequence[Fact]) -> tuple[dict[str, Scalar], list[str]]:
+    """Value of each fact, and the names of those that are told in two ways and so stay unknown."""
+    values: dict[str, Scalar] = {}
+    torn: list[str] = []
+    for fact in facts:
+        if values.setdefault(fact.name, fact.value) != fact.value and fact.name not in torn:
+            torn.append(fact.name)
+    # The buyer's own word for what is counted: 两袋, not 两件.
+    for fact in facts:
+        if fact.name in {"affected_count", "package_count"} and not fact.text[-1].isdigit():
+            values["unit"] = fact.text[-1]
+    return {name: value for name, value in values.items() if name not in torn}, torn
+
+
+def _read(fact: FactCues, text: str, start: int) -> tuple[Scalar, int, int] | None:
+    """Value and span of the first cue that begins at `start`."""
+    for cue in fact.cues:
+        for pattern in cue.patterns:
+            match = pattern.match(text, start)
+            if match is None:
+                continue
+            groups = match.re.groupindex
+            if "value" in groups:
+                return match["value"].upper(), *match.span("value")
+            if "number" not in groups or cue.value is not None:
+                return (True if cue.value is None else cue.value), *match.span()
+            end = match.end("unit") if "unit" in groups else match.end("number")
+            number = _number(match["number"])
+            value = None if number is None else _as(fact.kind, number)
+            return None if value is None else (value, match.start("number"), end)
+    return None
+
+
+def _as(kind: str, number: Decimal) -> Scalar | None:
+    if kind == "money":
+        return number.quantize(Decimal("0.01"), rounding=ROUND_HALF_UP) if number <= 1_000_000 else None
+    return int(number) if number == int(number) and number <= MAX_COUNT else None
+
+
+@lru_cache(1024)
+def _number(written: str) -> Decimal | None:
+    """A number in digits or Chinese numerals; None when it is none ("一一")."""
+    if written[0].isdecimal():
+        return Decimal(written)
+    try:
+        return Decimal(str(cn2an.cn2an(written.replace("俩", "两"), "smart")))
+    except ValueError:
+        return None
