@@ -13,10 +13,13 @@ from fastapi.testclient import TestClient
 from hypothesis import settings
 
 from api.app import create_app
-from api.state import ModelState, load_state
+from api.model_in_use import ModelState, load_state
+from api.settings import Settings
 from model.playbook.book import Playbook, load_playbook
 from model.recommender import Recommender
 from model.taxonomy import Taxonomy, load_taxonomy
+
+HOME = "http://127.0.0.1"
 
 settings.register_profile("project", deadline=None, max_examples=200)
 settings.load_profile("project")
@@ -53,9 +56,7 @@ def playbook(taxonomy: Taxonomy) -> Playbook:
 
 @pytest.fixture(scope="session")
 def state(artifacts: Path) -> ModelState:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SHOUHOU_ARTIFACTS", str(artifacts))
-        return load_state()
+    return load_state(artifacts)
 
 
 @pytest.fixture(scope="session")
@@ -64,6 +65,8 @@ def recommender(state: ModelState) -> Recommender:
 
 
 @pytest.fixture(scope="session")
-def client(state: ModelState) -> Iterator[TestClient]:
-    with TestClient(create_app(state), raise_server_exceptions=False) as client:
+def client(state: ModelState, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """The application in this process, with an empty store and no key: the open house on loopback."""
+    app = create_app(state, Settings(data=tmp_path_factory.mktemp("data")))
+    with TestClient(app, HOME, raise_server_exceptions=False, client=("127.0.0.1", 50000)) as client:
         yield client
