@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
@@ -69,6 +70,7 @@ def load_settings() -> Settings:
         raise InputError(f"{name}: {first['msg'].removeprefix('Value error, ')}", remedy="see the README") from error
 
 
+@lru_cache(maxsize=1024)  # Asked for every request of the open house.
 def is_loopback(host: str) -> bool:
     """Whether only this machine reaches the address."""
     if host == "localhost":

@@ -77,7 +77,8 @@ _AS_ASCII |= {ord("幺"): "1", ord("零"): "0", ord("〇"): "0"}
 
 # A message without any of these holds nothing to redact; most messages end here.
 _MAY_HOLD = re.compile(
-    r"\d{4}|\d[^\d\u4e00-\u9fff]{1,4}\d|@|[路街巷弄村镇乡栋幢座楼室址]|单元|微信|[vVwW][xX]|[一1][三四五七八九]"
+    r"\d{4}|\d[^\d\u4e00-\u9fff]{1,4}\d|@|[路街巷弄道村镇乡区县栋幢座楼室址信]|单元|[vVwW][xX]|[加+][vV]"
+    "|[一1][三四五六七八九]"
 )
 
 _HAN = "[\u4e00-\u9fff]"
@@ -90,6 +91,8 @@ _MOBILE_GROUPS = frozenset(
     {(11,), (3, 4, 4), (3, 8), (7, 4), (4, 7), (4, 4, 3), (4, 3, 4), (3, 3, 5), (5, 6), (6, 5), (2, 3, 3, 3)}
     | {(3, 4, 2, 2), (3, 2, 2, 2, 2), (1, 3, 3, 4), (1,) * 11}
 )
+# stdnum's own check refuses counties that its list does not have in the year of birth.
+_IDENTITY = re.compile(r"[1-9]\d{5}(?:19|20)\d\d(?:0[1-9]|1[0-2])[0-3]\d{4}[\dX]")
 _DATE = re.compile(r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])")
 
 
@@ -124,7 +127,7 @@ def _judge_named_number(_match: str, number: str) -> Kind | None:
 def _judge_long_number(match: str, number: str) -> Kind | None:
     """12 digits or more: identity card by its check digit, bank card by Luhn, barcode (kept), else an order."""
     digits = re.sub(r"[ -]", "", number).upper()
-    if len(digits) == 18 and ric.is_valid(digits):
+    if _IDENTITY.fullmatch(digits) and ric.calc_check_digit(digits) == digits[-1]:
         return Kind.identity_card
     if digits.endswith("X"):
         return Kind.identity_card if re.fullmatch(r"[1-9]\d{5}(?:19|20)\d{9}X", digits) else None
@@ -147,7 +150,10 @@ _SHAPES = (
         ),
         _judge_mobile,
     ),
-    _Shape(re.compile(r"(?<!\d)(\d(?:[ -]?\d){17,18}|\d(?:[ -]?\d){16}[Xx])(?![\dA-Za-z])"), _judge_long_number),
+    _Shape(
+        re.compile(r"(?<![\dA-Za-z])(?<!\d-)(\d(?:[ -]?\d){16}[Xx]|\d(?:[ -]?\d){14,18})(?![\dA-Za-z])"),
+        _judge_long_number,
+    ),
     _Shape(
         re.compile(
             r"(?:微信|薇信|威信|徽信|[vV]信|(?<![A-Za-z])(?:weixin|wechat|vx|wx|VX|WX|Vx|Wx)|[加+][vV])"
@@ -157,7 +163,9 @@ _SHAPES = (
     ),
     _Shape(re.compile(rf"(?:[qQ]{{2}}|扣扣|企鹅|球球)群?{_IS}([1-9]\d{{4,10}})(?![\d元块.])"), _always(Kind.qq)),
     _Shape(
-        re.compile(r"(?<!\d)(0\d{2,3}[ \-)/]{0,2}[2-9]\d{2,3}[ -]?\d{4}(?:[ ]?(?:转|-|#)[ ]?\d{1,5})?)(?!\d)"),
+        re.compile(
+            r"(?<![\dA-Za-z])(\(?0\d{2,3}[ \-)/]{0,2}[2-9]\d{2,3}[ -]?\d{4}(?:[ ]?(?:转|-|#)[ ]?\d{1,5})?)(?!\d)"
+        ),
         _always(Kind.telephone),
     ),
     _Shape(re.compile(r"(?<!\d)([48]00[ -]?\d{3}[ -]?\d{4}|[48]00[ -]\d{4}[ -]\d{3})(?!\d)"), _always(Kind.telephone)),
@@ -167,13 +175,16 @@ _SHAPES = (
     _Shape(
         re.compile(
             rf"(?:订单|单号|运单|快递|物流|退款|交易|包裹|编号)(?:单)?{_IS}"
-            r"([A-Za-z]{0,6}\d[A-Za-z0-9]{5,24}(?:-[A-Za-z0-9]{3,20}){0,2})"
+            r"([A-Za-z]{0,6}\d[A-Za-z0-9]{5,31}(?:-[A-Za-z0-9]{3,20}){0,2})"
         ),
         _judge_named_number,
     ),
-    _Shape(re.compile(r"(?<![A-Za-z0-9])([A-Za-z]{1,6}-?\d{9,20}[A-Za-z]{0,2})(?![A-Za-z0-9])"), _always(Kind.number)),
     _Shape(
-        re.compile(r"(?:(?:批号|批次|条码|条形码|货号|型号)[\s:是为]*)?(?<!\d)(\d(?:[ -]?\d){11,22})(?!\d)"),
+        re.compile(r"(?<![A-Za-z0-9])(?!SC\d{14})([A-Za-z]{1,6}-?\d{9,20}[A-Za-z]{0,2})(?![A-Za-z0-9])"),
+        _always(Kind.number),
+    ),
+    _Shape(
+        re.compile(r"(?:(?:批号|批次|条码|条形码|货号|型号)[\s:是为]*)?(?<![\dA-Za-z])(\d(?:[ -]?\d){11,31})(?!\d)"),
         _judge_long_number,
     ),
 )
@@ -191,26 +202,34 @@ _PROVINCE = (
     "北京|天津|上海|重庆|河北|山西|辽宁|吉林|黑龙江|江苏|浙江|安徽|福建|江西|山东|河南|湖北|湖南|广东|海南|四川|贵州"
     "|云南|陕西|甘肃|青海|台湾|内蒙古|广西|西藏|宁夏|新疆|香港|澳门"
 )
+ESTATE_NAME = 8  # Characters.
 _FEW = "[\\d一二三四五六七八九十]"
-_ROOM = rf"(?:\s?[A-Za-z]?{_FEW}{{1,5}}\s?(?:号楼|栋|幢|座|单元|期|室|房|号|户|楼|层|门|#))"
+_ROOM = (
+    rf"(?:\s?(?:[A-Za-z]?{_FEW}{{1,5}}\s?(?:号楼|栋|幢|座|单元|期|室|房|号|户|楼|层|门|#)|[A-Za-z](?:栋|幢|座|塔)"
+    r"|[A-Za-z]?\d{2,5}(?:-\d{1,4})?(?![\d元块包袋个]))"
+    ")"
+)
+_ROAD = f"(?:大道|大街|胡同|路|街|巷|弄|道)(?:[东南西北中]?{_FEW}{{0,3}}段)?\\s?\\d{{1,5}}(?:[-—之]\\d{{1,4}})?\\s?(?:号|弄|巷)"
 _PLACE = (
     "小区|花园|花苑|公寓|家园|新村|大厦|广场|公馆|宿舍|大学|学院|中学|小学|医院|工业园|科技园|产业园|写字楼|中心|山庄"
     "|华府|雅苑|名苑|佳苑|新城|嘉园|国际|市场|苑|城|府|湾|郡|庭|里"
 )
 # What makes words a place where somebody lives: a road's number, a building's room, a village's group.
 _SITE = re.compile(
-    f"{_HAN}{{1,8}}?(?:大道|大街|胡同|路|街|巷|弄)(?:[东南西北中]?{_FEW}{{0,3}}段)?\\s?\\d{{1,5}}(?:[-—之]\\d{{1,4}})?\\s?(?:号|弄|巷)"
-    f"|{_HAN}{{1,10}}?(?:{_PLACE})[东南西北]?区?{_ROOM}{{1,4}}(?:\\s?[A-Za-z]?\\d{{2,5}})?"
+    f"{_HAN}{{1,8}}?{_ROAD}"
+    f"|{_HAN}{{1,10}}?(?:{_PLACE})[东南西北]?区?{_ROOM}{{1,4}}"
     rf"|\d{{1,4}}(?:号楼|栋|幢|座)\s?(?:{_FEW}{{1,2}}单元\s?)?\d{{2,5}}(?:室|房|号|户)?"
     rf"|{_FEW}{{1,3}}单元\s?\d{{2,5}}(?:室|房|号|户)?"
     f"|{_HAN}{{1,6}}?(?:村|屯|寨|庄){_HAN}{{0,4}}?{_FEW}{{1,4}}(?:组|队|社|号|巷|排)"
     f"|{_HAN}{{1,6}}?(?:镇|乡|街道){_HAN}{{1,6}}?(?:村|社区|屯)(?!里|民)"
-    f"|(?:{_PROVINCE})省?{_HAN}{{2,6}}?(?:市|州|盟){_HAN}{{1,5}}?(?:区|县|市|旗){_HAN}{{1,8}}?(?:{_PLACE}|镇|乡|街道|村|路|街|厂|店)"
+    f"|(?:{_PROVINCE})省?{_HAN}{{2,6}}?(?:市|州|盟){_HAN}{{1,5}}?(?:区|县|市|旗){_HAN}{{0,8}}?(?:{_PLACE}|镇|乡|街道|村|路|街|厂|店)"
 )
 _NAMED = re.compile(r"地址(?:是|为|改成|改为|换成|改到|换到|:|\s){1,4}([^,;!?，。；！？、\n]{4,60})")
 _PLACE_SIGN = re.compile(r"[省市区县镇乡村路街巷弄号栋幢楼室苑]")
 _AREA = re.compile(f"(?:{_PROVINCE})|{_HAN}{{2,4}}?(?:市|县|区)")
-_MORE = re.compile(f"(?:{_HAN}{{0,10}}?(?:{_PLACE}|村|学校|公司|店|驿站))?{_ROOM}{{0,4}}(?:\\s?\\d{{3,4}}(?!\\d))?")
+_MORE = re.compile(
+    f"(?:{_HAN}{{0,6}}?{_ROAD}|{_HAN}{{0,8}}?(?:{_PLACE}|村|学校|公司|店|驿站|楼(?=\\d))|{_HAN}{{0,4}}?{_FEW}{{1,3}}(?:组|队|社)|{_ROOM}){{0,6}}"
+)
 _CLAUSE = re.compile(r"[^,;!?，。；！？、\s:]*\Z")
 # Words before an address that belong to the sentence, not to it.
 _LEADING = re.compile(
@@ -228,7 +247,10 @@ def _find_addresses(seen: str) -> Iterator[Found]:
         start = match.start()
         clause = _CLAUSE.search(seen, max(0, start - 30), start)
         area = _AREA.search(seen, clause.start() if clause else start, match.end())
-        start = min(start, area.start()) if area else start
+        if area:
+            start = min(start, area.start())
+        elif clause and seen[start].isdigit():  # A building's number: its estate's name stands before it.
+            start = max(clause.start(), start - ESTATE_NAME)
         leading = _LEADING.match(seen, start, match.end())
         more = _MORE.match(seen, match.end())
         yield Found(Kind.address, leading.end() if leading else start, more.end() if more else match.end())
