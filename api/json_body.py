@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from http import HTTPStatus
 
 from fastapi import Request
@@ -11,10 +12,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.problems import FieldError, problem
 
 MAX_BODY_BYTES = 256 * 1024
+BODY_SECONDS = 10.0
 
 
 class JsonBody:
-    """ASGI middleware: 413 over 256 KiB (counted, not believed), 415 for another media type, 422 for wrong UTF-8."""
+    """ASGI middleware: 408 for a slow body, 413 over 256 KiB (counted, not believed), 415 for another type, 422 for wrong UTF-8."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -27,14 +29,18 @@ class JsonBody:
         body = b""
         more = True
         refusal = _refuse_by_headers(scope)
-        while more and refusal is None:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                return
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
-            if len(body) > MAX_BODY_BYTES:
-                refusal = _too_large(scope)
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                while more and refusal is None:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        return
+                    body += message.get("body", b"")
+                    more = message.get("more_body", False)
+                    if len(body) > MAX_BODY_BYTES:
+                        refusal = _too_large(scope)
+        except TimeoutError:
+            refusal = _too_slow(scope)
         if refusal is None:
             refusal = _refuse_by_encoding(scope, body)
         if refusal is not None:
@@ -65,6 +71,13 @@ def _refuse_by_headers(scope: Scope) -> Response | None:
 def _too_large(scope: Scope) -> Response:
     detail = f"the body may have at most {MAX_BODY_BYTES} bytes"
     return problem(Request(scope), HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body-too-large", detail)
+
+
+def _too_slow(scope: Scope) -> Response:
+    detail = f"the body did not arrive within {BODY_SECONDS:.0f} seconds"
+    answer = problem(Request(scope), HTTPStatus.REQUEST_TIMEOUT, "body-too-slow", detail)
+    answer.headers["Connection"] = "close"
+    return answer
 
 
 def _refuse_by_encoding(scope: Scope, body: bytes) -> Response | None:

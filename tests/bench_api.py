@@ -1,4 +1,4 @@
-"""`make bench-api`: the service against a constant FastAPI route, by wrk, on 127.0.0.1; writes BENCHMARKS.md's API part."""
+"""`make bench-api`: the service against a constant FastAPI route, by wrk; writes BENCHMARKS.md's API part."""
 
 from __future__ import annotations
 
@@ -128,8 +128,8 @@ def write(part: str, path: Path = ROOT / "BENCHMARKS.md") -> None:
     """Put the part between its marks, which stand at the end at first."""
     text = path.read_text(encoding="utf-8") if path.exists() else "# Benchmarks\n"
     intro = (
-        f"## API\n\n`make bench-api`: wrk, {CONNECTIONS} connections, {SECONDS} s after a warm-up of {SECONDS} s, one run, all on the"
-        f" same {os.cpu_count()} cores (wrk takes a good part of one).\n\n"
+        f"## API\n\n`make bench-api`: wrk, {CONNECTIONS} connections, {SECONDS} s after a warm-up as long, one run,"
+        f" all on the same {os.cpu_count()} cores (wrk takes a good part of one).\n\n"
     )
     block = f"{BEGIN}\n{intro}{part}\n{END}"
     if BEGIN in text:

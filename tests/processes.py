@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 import httpx2 as httpx
+import psycopg
 
 READY_SECONDS = 60
 
@@ -75,3 +79,65 @@ def serving(*arguments: str, data: Path, artifacts: Path | None = None, **settin
     finally:
         if server.process.poll() is None:
             server.stop()
+
+
+def find_postgresql() -> Path | None:
+    """The folder of PostgreSQL's programs: Debian's place, else what is on the path."""
+    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
+    found = debian[-1] if debian else shutil.which("pg_ctl")
+    return Path(found).parent if found else None
+
+
+@dataclass
+class Postgresql:
+    """A PostgreSQL of the tests' own. It refuses to run as root, so that root's tests run it as nobody."""
+
+    programs: Path
+    folder: Path
+    port: int
+
+    def init(self) -> None:
+        self.folder.mkdir()
+        if os.geteuid() == 0:
+            shutil.chown(self.folder, "nobody", "nogroup")
+        self._run("initdb", "--auth=trust", "--username=shouhou", "--no-sync", "-E", "UTF8", "--locale=C")
+
+    def start(self) -> None:
+        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.folder}"
+        self._run("pg_ctl", "start", "-w", "-l", str(self.folder / "log"), "-o", options)
+
+    def stop(self) -> None:
+        self._run("pg_ctl", "stop", "-m", "immediate")
+
+    def new_database(self) -> str:
+        """The address of an empty database."""
+        name = f"t{uuid4().hex}"
+        with psycopg.connect(self._url("postgres"), autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{name}"')
+        return self._url(name)
+
+    def _url(self, database: str) -> str:
+        return f"postgresql://shouhou@127.0.0.1:{self.port}/{database}"
+
+    def _run(self, program: str, *arguments: str) -> None:
+        command = [str(self.programs / program), *arguments]
+        as_nobody = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"] if os.geteuid() == 0 else []
+        environment = {**os.environ, "PGDATA": str(self.folder)}
+        subprocess.run([*as_nobody, *command], check=True, env=environment, stdout=subprocess.DEVNULL, cwd="/")
+
+
+@contextmanager
+def postgresql() -> Iterator[Postgresql]:
+    """A running PostgreSQL with nothing in it."""
+    programs = find_postgresql()
+    assert programs is not None, "install PostgreSQL (Debian: apt-get install postgresql)"
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        server = Postgresql(programs, Path(name) / "pg", free_port())
+        server.init()
+        server.start()
+        try:
+            yield server
+        finally:
+            with suppress(subprocess.CalledProcessError):
+                server.stop()

@@ -70,21 +70,15 @@ def test_redacting_twice_changes_nothing_more(text: str) -> None:
     assert redact(once) == once
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["路" * 2000, "市" * 2000, "省市区县镇乡村路街" * 222, "1" * 2000, "1 " * 1000, "a@" * 1000, "a." * 1000]
-    + [
-        "地址 " * 600,
-        "A1" * 1000,
-        "北京市" * 660,
-        "小区1栋" * 500,
-        "一单元" * 660,
-        "花园" * 1000,
-        "1-" * 1000,
-        "1路2号" * 400,
-    ],
-)
-def test_no_text_takes_long(text: str) -> None:
+HARD = [
+    *["路", "市", "省市区县镇乡村路街", "1", "1 ", "a@", "a.", "地址 ", "A1", "北京市", "小区1栋"],
+    *["一单元", "花园", "1-", "1路2号", "12345678901 ", "微信", "0571-"],
+]
+
+
+@pytest.mark.parametrize("piece", HARD)
+def test_no_text_takes_long(piece: str) -> None:
+    text = (piece * 2000)[:2000]
     began = time.perf_counter()
     redact(text)
     assert time.perf_counter() - began < 0.25

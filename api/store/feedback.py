@@ -89,9 +89,9 @@ def keep_feedback(
         "amount_paid_fen": as_fen(given.amount_paid),
         "outcome": given.outcome,
     }
-    insert = insert_or(engine, feedback).values(row).on_conflict_do_nothing()
+    insert = insert_or(engine, feedback).values(row).on_conflict_do_nothing().returning(feedback.c.id)
     with engine.begin() as connection:
-        if not connection.execute(insert).rowcount:
+        if connection.execute(insert).first() is None:
             return _kept_before(connection, owner, idempotency_key, digest)
         if given.template_id is not None and _is_first_choice(connection, given.recommendation_id, owner):
             _count(engine, connection, given, judged, templates)
