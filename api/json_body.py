@@ -16,7 +16,7 @@ BODY_SECONDS = 10.0
 
 
 class JsonBody:
-    """ASGI middleware: 408 for a slow body, 413 over 256 KiB (counted, not believed), 415 for another type, 422 for wrong UTF-8."""
+    """ASGI middleware: 408 for a slow body, 413 over 256 KiB (counted, not believed), 415 not JSON, 422 not UTF-8."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

@@ -87,6 +87,10 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> JSONResponse:
+        if error.status_code == HTTPStatus.BAD_REQUEST:  # FastAPI's, for JSON that is nested without end.
+            told = FieldError(field="body", message="not readable JSON")
+            detail = f"{told.field}: {told.message}"
+            return problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", detail, [told])
         kind = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
         answer = problem(request, error.status_code, kind, str(error.detail))
         answer.headers.update(error.headers or {})

@@ -47,10 +47,15 @@ class Serving:
 
 
 def start(
-    *arguments: str, data: Path, artifacts: Path | None = None, log: Path | None = None, **settings: str
+    *arguments: str,
+    data: Path,
+    artifacts: Path | None = None,
+    log: Path | None = None,
+    port: int | None = None,
+    **settings: str,
 ) -> Serving:
     """Start a server and wait until it answers /healthz."""
-    port = free_port()
+    port = port or free_port()
     environment = {**os.environ, "SHOUHOU_DATA": str(data), "SHOUHOU_PORT": str(port), **settings}
     if artifacts is not None:
         environment["SHOUHOU_ARTIFACTS"] = str(artifacts)

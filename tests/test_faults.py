@@ -156,7 +156,7 @@ def test_a_full_disk(artifacts: Path, tmp_path: Path) -> None:
     """Recommendations are answered and marked, feedback is refused, and all heals when there is space again."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(disk)], capture_output=True)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(disk)], capture_output=True)
     needs(mounted.returncode == 0, "a tmpfs can be mounted (root)")
 
     def feedback_status(client: httpx.Client) -> int:
@@ -356,7 +356,7 @@ def test_sigterm_drains(artifacts: Path, tmp_path: Path) -> None:
 def test_no_message_text_in_the_logs(artifacts: Path, tmp_path: Path) -> None:
     """Not on good requests, bad ones, or when the store fails."""
     log = tmp_path / "log"
-    secret = "13800138000"
+    secret = "13800138000"  # noqa: S105
     server = start(data=tmp_path / "data", artifacts=artifacts, log=log, SHOUHOU_LOG_LEVEL="debug")
     with httpx.Client(base_url=server.url) as client:
         for body in ({"message": f"打{secret}"}, {"message": "x", secret: secret}, {"message": {secret: 1}}):
