@@ -23,7 +23,7 @@ class JsonBody:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on with its body read, or refuse it."""
-        if scope["type"] != "http" or scope["method"] not in {"POST", "PUT", "PATCH"}:
+        if scope["type"] != "http" or scope["method"] != "POST" or not _has_body(scope):
             await self.app(scope, receive, send)
             return
         body = b""
@@ -56,6 +56,11 @@ class JsonBody:
             return {"type": "http.request", "body": body, "more_body": False}
 
         await self.app(scope, once, send)
+
+
+def _has_body(scope: Scope) -> bool:
+    headers = dict(scope["headers"])
+    return b"transfer-encoding" in headers or headers.get(b"content-length", b"0") != b"0"
 
 
 def _refuse_by_headers(scope: Scope) -> Response | None:

@@ -75,7 +75,7 @@ class RecommendationRequest(BaseModel):
     message: MessageText
     history: Annotated[list[HistoryTurn], Field(max_length=MAX_HISTORY, description="oldest first")] = []
     context: Context = Context()
-    top_k: Annotated[int, Field(ge=1, le=MAX_TOP_K)] = 3
+    top_k: Annotated[int, Field(strict=True, ge=1, le=MAX_TOP_K)] = 3
 
 
 @dataclass(frozen=True, slots=True)

