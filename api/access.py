@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlsplit
 
 from fastapi import Request
 from starlette.responses import Response
@@ -31,7 +33,8 @@ class Access:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on with its caller in the scope, or refuse it."""
         if scope["type"] == "http" and scope["path"] not in PUBLIC_PATHS and not _is_public_file(scope["path"]):
-            caller = _caller(scope, scope["app"].state.service.keys)
+            service = scope["app"].state.service
+            caller = _caller(scope, service.keys, service.settings.cors_origins)
             if caller is None:
                 await _unauthorized(scope)(scope, receive, send)
                 return
@@ -55,25 +58,34 @@ def _is_public_file(path: str) -> bool:
     return path.startswith(PUBLIC_FOLDER)
 
 
-def _caller(scope: Scope, ring: KeyRing) -> Caller | None:
+def _caller(scope: Scope, ring: KeyRing, origins: Collection[str]) -> Caller | None:
     headers = dict(scope["headers"])
     if not ring.keys:
-        return OPEN_HOUSE if _is_at_home(scope, headers) else None
+        return OPEN_HOUSE if _is_at_home(scope, headers, origins) else None
     kind, _, token = headers.get(b"authorization", b"").partition(b" ")
     return ring.caller(token.strip().decode("latin-1")) if kind.lower() == b"bearer" else None
 
 
-def _is_at_home(scope: Scope, headers: dict[bytes, bytes]) -> bool:
+def _is_at_home(scope: Scope, headers: dict[bytes, bytes], origins: Collection[str]) -> bool:
     """Whether the request comes from this machine and was meant for it.
 
-    The Host header is looked at because a page in the browser can let its own name point to 127.0.0.1.
+    The Host header is looked at because a page in the browser can let its own name point to 127.0.0.1, the Origin
+    because any page can send a request without a body there.
     """
     client, server = scope.get("client"), scope.get("server")
     if client is None or server is None or not (is_loopback(client[0]) and is_loopback(server[0])):
         return False
     host = headers.get(b"host", b"").decode("latin-1")
     name = host[: host.index("]") + 1] if host.startswith("[") and "]" in host else host.partition(":")[0]
-    return is_loopback(name.lower()) and not any(header in headers for header in FORWARDING_HEADERS)
+    if not is_loopback(name.lower()) or any(header in headers for header in FORWARDING_HEADERS):
+        return False
+    origin = headers.get(b"origin")
+    return origin is None or _is_home_page(origin.decode("latin-1"), origins)
+
+
+def _is_home_page(origin: str, origins: Collection[str]) -> bool:
+    host = urlsplit(origin).hostname
+    return origin in origins or (host is not None and is_loopback(host))
 
 
 def _unauthorized(scope: Scope) -> Response:

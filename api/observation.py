@@ -79,6 +79,13 @@ class Observation:
 
 
 def _route(scope: Scope) -> str:
-    """The route's path, not the client's: that could be anything and make endless series."""
-    route = scope.get("route")
-    return getattr(route, "path", None) or "none"
+    """The path with its parameters' names; "none" where no route is: the client's own words would make endless series.
+
+    FastAPI's route object knows its path without the prefix of the router that it was included by.
+    """
+    if "route" not in scope:
+        return "none"
+    path: str = scope["path"]
+    for name, value in scope.get("path_params", {}).items():
+        path = path.replace(str(value), f"{{{name}}}")
+    return path

@@ -18,7 +18,7 @@ def _amount(value: Any) -> Any:
     """A decimal string or a JSON number; a number is rounded to fen, because 13.3 is 13.300000000000001 to many."""
     if isinstance(value, str) and _AMOUNT.fullmatch(value):
         return value
-    if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool) and abs(value) <= MAX_MONEY:
+    if isinstance(value, float | Decimal | int) and not isinstance(value, bool) and -MAX_MONEY <= value <= MAX_MONEY:
         return Decimal(str(round(value, 2)))
     raise PydanticCustomError("money", "must be an amount in CNY of at most 1000000 such as 5.00")
 

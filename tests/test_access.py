@@ -50,6 +50,8 @@ def test_open_at_home_only(connect: Connect) -> None:
     assert connect().post("/v1/recommendations", json=ASK).status_code == 200
     assert connect("http://localhost").post("/v1/recommendations", json=ASK).status_code == 200
     assert connect("http://evil.example").post("/v1/recommendations", json=ASK).status_code == 401
+    for origin, status in (("https://evil.example", 401), ("null", 401), ("http://127.0.0.1:8000", 200)):
+        assert connect().post("/v1/model/reload", headers={"Origin": origin}).status_code == status
     assert connect(address="192.0.2.1").post("/v1/recommendations", json=ASK).status_code == 401
 
 
@@ -214,3 +216,13 @@ def test_no_store_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     assert done.returncode == 2
     assert "secret" not in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_metrics_name_routes_not_paths(client: TestClient) -> None:
+    client.post("/v1/recommendations", json=ASK)
+    client.get("/v1/13800138000")
+    told = client.get("/metrics").text
+    assert 'shouhou_requests_total{method="POST",route="/v1/recommendations",status="200"}' in told
+    assert "13800138000" not in told
+    for name in ("issues_total", "reviews_total", "issue_confidence", "store_queue", "model_workers", "recorded_total"):
+        assert f"shouhou_{name}" in told
