@@ -23,6 +23,13 @@ def _amount(value: Any) -> Any:
     raise PydanticCustomError("money", "must be an amount in CNY of at most 1000000 such as 5.00")
 
 
+def _number(value: Any) -> Any:
+    """JSON's integers, 6.0 among them; truth values and text are none."""
+    if isinstance(value, bool | str):
+        raise PydanticCustomError("int_type", "must be an integer")
+    return value
+
+
 def _written_time(value: Any) -> Any:
     """RFC 3339 only: a bare number may be seconds or milliseconds."""
     if isinstance(value, int | float):
@@ -45,7 +52,8 @@ Money = Annotated[
         }
     ),
 ]
-Count = Annotated[int, Field(strict=True, ge=0, le=100_000)]
+Whole = Annotated[int, BeforeValidator(_number)]
+Count = Annotated[Whole, Field(ge=0, le=100_000)]
 Flag = Annotated[bool, Field(strict=True)]
 Time = Annotated[AwareDatetime, BeforeValidator(_written_time)]
 Word = Annotated[str, Field(min_length=1, max_length=60)]
@@ -131,7 +139,7 @@ class Context(BaseModel):
     product_line: ProductLine | None = None
     product_name: Word | None = None
     order_status: OrderStatus | None = None
-    package_count: Annotated[int, Field(strict=True, ge=1, le=100_000)] | None = Field(None, description="packs bought")
+    package_count: Annotated[Whole, Field(ge=1, le=100_000)] | None = Field(None, description="packs bought")
     affected_count: Count | None = Field(None, description="packs at fault or missing")
     order_amount: Money | None = None
     goods_value: Money | None = None

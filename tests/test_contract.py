@@ -17,7 +17,7 @@ from api.store.database import open_store
 from api.store.keys import Scope, create_key
 from tests.processes import serving
 
-EXAMPLES = 230  # An operation; with the coverage phase more than 2,000 cases in all.
+EXAMPLES = 420  # An operation; with the coverage phase more than 2,000 cases in all.
 FUZZED = 10_000
 
 
