@@ -131,7 +131,8 @@ def _judge_long_number(match: str, number: str) -> Kind | None:
         return Kind.identity_card
     if digits.endswith("X"):
         return Kind.identity_card if re.fullmatch(r"[1-9]\d{5}(?:19|20)\d{9}X", digits) else None
-    if 15 <= len(digits) <= 19 and digits[0] in "3456" and luhn.is_valid(digits):
+    in_fours = re.fullmatch(r"62\d{2}(?:[ -]\d{4}){3}(?:[ -]\d{1,3})?", number)
+    if in_fours or (15 <= len(digits) <= 19 and digits[0] in "3456" and luhn.is_valid(digits)):
         return Kind.bank_card
     if re.match("批号|批次|条码|条形码|货号|型号", match) or (
         len(digits) == 13 and digits[:2] == "69" and ean.is_valid(digits)
@@ -156,12 +157,15 @@ _SHAPES = (
     ),
     _Shape(
         re.compile(
-            r"(?:微信|薇信|威信|徽信|[vV]信|(?<![A-Za-z])(?:weixin|wechat|vx|wx|VX|WX|Vx|Wx)|[加+][vV])"
+            r"(?:[微薇威徽唯][^\w,.!?，。！？]{0,2}信|(?:[wW]ei|[vV])[^\w,.!?，。！？]{0,2}信|(?<![A-Za-z])(?:weixin|wechat|vx|wx|VX|WX|Vx|Wx)|[加+][vV])"
             rf"{_IS}([A-Za-z][A-Za-z0-9_-]{{5,19}}|\d{{5,12}}(?![\d元块.]))"
         ),
         _judge_wechat,
     ),
-    _Shape(re.compile(rf"(?:[qQ]{{2}}|扣扣|企鹅|球球)群?{_IS}([1-9]\d{{4,10}})(?![\d元块.])"), _always(Kind.qq)),
+    _Shape(
+        re.compile(rf"(?:[qQ]{{2}}|扣扣|企鹅|球球)群?{_IS}([1-9]\d{{1,4}}(?:[ -]?\d{{2,5}}){{1,3}})(?![\d元块.])"),
+        _always(Kind.qq),
+    ),
     _Shape(
         re.compile(
             r"(?<![\dA-Za-z])(\(?0\d{2,3}[ \-)/]{0,2}[2-9]\d{2,3}[ -]?\d{4}(?:[ ]?(?:转|-|#)[ ]?\d{1,5})?)(?!\d)"
@@ -180,7 +184,7 @@ _SHAPES = (
         _judge_named_number,
     ),
     _Shape(
-        re.compile(r"(?<![A-Za-z0-9])(?!SC\d{14})([A-Za-z]{1,6}-?\d{9,20}[A-Za-z]{0,2})(?![A-Za-z0-9])"),
+        re.compile(r"(?<![A-Za-z0-9])(?!SC\d{14})([A-Za-z]{1,6}[- ]?\d(?:[ ]?\d){8,19}[A-Za-z]{0,2})(?![A-Za-z0-9])"),
         _always(Kind.number),
     ),
     _Shape(
