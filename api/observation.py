@@ -15,8 +15,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import metrics
 from api.problems import problem
+from model.redaction import find
 
 REQUEST_ID = b"x-request-id"
+# A client's id is logged, so that one that looks like a telephone number is not taken.
 _ID_SHAPE = re.compile(rb"[A-Za-z0-9._-]{1,64}\Z")
 _METHODS = frozenset({"GET", "POST", "OPTIONS", "HEAD", "PUT", "PATCH", "DELETE"})
 _log = structlog.get_logger()
@@ -61,7 +63,7 @@ class Observation:
 
     def _request_id(self, scope: Scope) -> bytes:
         for name, value in scope["headers"]:
-            if name == REQUEST_ID and _ID_SHAPE.match(value):
+            if name == REQUEST_ID and _ID_SHAPE.match(value) and not find(value.decode()):
                 return bytes(value)
         return f"{self._prefix}-{next(self._numbers):x}".encode()
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 PROBLEM_JSON = "application/problem+json"
+MAX_ERRORS = 20  # A body can have thousands of wrong fields; the answer must not grow with it.
 
 
 class FieldError(BaseModel):
@@ -98,7 +99,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        fields = [field_error(item) for item in error.errors()]
+        fields = [field_error(item) for item in error.errors()[:MAX_ERRORS]]
         detail = "; ".join(f"{field.field}: {field.message}" for field in fields[:3])
         return problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", detail, fields)
 

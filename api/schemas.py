@@ -145,7 +145,7 @@ class FeedbackRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     recommendation_id: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$", description="`id` of the recommendation")]
-    template_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")] | None = Field(
+    template_id: Annotated[str, Field(pattern=r"^[a-z_]{1,40}(\.[a-z_]{1,40}){0,3}\.[0-9]{1,3}$")] | None = Field(
         None, description="reply used"
     )
     edited_text: MessageText | None = Field(None, description="the reply as sent, where it was edited")

@@ -232,3 +232,19 @@ def test_recording_off(client: TestClient, tmp_path: Path) -> None:
 
 def test_reachable(engine: Engine) -> None:
     assert is_reachable(engine)
+
+
+def test_what_an_attacker_hides_in_feedback(stored_client: TestClient) -> None:
+    engine = stored_client.app.state.service.engine  # type: ignore[attr-defined]
+    raw = b'{"recommendation_id": "' + b"0" * 32 + b'", "edited_text": "\\ud83d \\u0000 13800138000"}'
+    headers = {"Idempotency-Key": PHONE, "content-type": "application/json"}
+    assert stored_client.post("/v1/feedback", content=raw, headers=headers).status_code == 201
+    assert stored_client.post("/v1/feedback", content=raw, headers=headers).status_code == 200
+    assert tell(stored_client, recommendation_id="0" * 32, template_id=PHONE).status_code == 422
+    assert PHONE not in str(rows(engine, feedback))
+
+
+def test_an_answer_does_not_grow_with_the_errors(client: TestClient) -> None:
+    body = {"message": "a", **{f"k{number}": 1 for number in range(5000)}}
+    assert len(client.post("/v1/recommendations", json=body).content) < 5000
+    assert client.get("/healthz", headers={"X-Request-ID": PHONE}).headers["x-request-id"] != PHONE

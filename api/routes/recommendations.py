@@ -16,7 +16,7 @@ from api.access import SECURED, require
 from api.keyring import Caller
 from api.lean_route import LeanRoute
 from api.model_in_use import ModelState
-from api.problems import field_error, problem_responses
+from api.problems import MAX_ERRORS, field_error, problem_responses
 from api.schemas import (
     BatchAnswer,
     BatchItem,
@@ -82,7 +82,7 @@ async def recommend_batch(body: BatchRequest, http: Request, answer: Response) -
         try:
             request = RecommendationRequest.model_validate(item)
         except ValidationError as error:
-            errors = [field_error(dict(told)) for told in error.errors(include_url=False)]
+            errors = [field_error(dict(told)) for told in error.errors(include_url=False)[:MAX_ERRORS]]
             status = HTTPStatus.UNPROCESSABLE_ENTITY
             items.append(BatchItem(index, None, ItemProblem("urn:shouhou:invalid-request", status, errors)))
             continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import uuid4
@@ -73,7 +74,9 @@ def keep_feedback(
     Raises:
         KeyReusedError: the key stands for another feedback.
     """
-    digest = hashlib.sha256(given.model_dump_json().encode("utf-8", "surrogatepass")).hexdigest()
+    # Python's JSON escapes what has no UTF-8. The key is hashed too: a plug-in may make it of a telephone number.
+    digest = _sha256(json.dumps(given.model_dump(), default=str))
+    idempotency_key = _sha256(idempotency_key)
     kept = Kept(uuid4().hex, now_ms(), fresh=True)
     row = {
         "id": kept.id,
@@ -98,6 +101,10 @@ def keep_feedback(
         if judged is not None and (given.issue or given.customer):
             _queue_correction(engine, connection, given, judged)
     return kept
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _kept_before(connection: Connection, owner: str, idempotency_key: str, digest: str) -> Kept:
@@ -153,7 +160,7 @@ def _count(
 
 def _queue_correction(engine: Engine, connection: Connection, given: FeedbackRequest, judged: Judged) -> None:
     insert = insert_or(engine, chats_to_label).values(
-        text_sha256=hashlib.sha256(judged.redacted_message.encode()).hexdigest(),
+        text_sha256=_sha256(judged.redacted_message),
         redacted_text=judged.redacted_message,
         source=SOURCE,
         added_at_ms=now_ms(),
