@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainValidator
 from pydantic_core import PydanticCustomError
 
 from api.problems import FieldError
-from model.context import Context, Money, Whole
+from model.context import WHOLE, Context, Money
 from model.recommendation import Recommendation
 from model.text import MAX_MESSAGE_CHARS
 
@@ -75,7 +75,7 @@ class RecommendationRequest(BaseModel):
     message: MessageText
     history: Annotated[list[HistoryTurn], Field(max_length=MAX_HISTORY, description="oldest first")] = []
     context: Context = Context()
-    top_k: Annotated[Whole, Field(ge=1, le=MAX_TOP_K)] = 3
+    top_k: Annotated[int, Field(ge=1, le=MAX_TOP_K), WHOLE] = 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,8 +52,8 @@ Money = Annotated[
         }
     ),
 ]
-Whole = Annotated[int, BeforeValidator(_number)]
-Count = Annotated[Whole, Field(ge=0, le=100_000)]
+WHOLE = BeforeValidator(_number)
+Count = Annotated[int, Field(ge=0, le=100_000), WHOLE]
 Flag = Annotated[bool, Field(strict=True)]
 Time = Annotated[AwareDatetime, BeforeValidator(_written_time)]
 Word = Annotated[str, Field(min_length=1, max_length=60)]
@@ -139,7 +139,7 @@ class Context(BaseModel):
     product_line: ProductLine | None = None
     product_name: Word | None = None
     order_status: OrderStatus | None = None
-    package_count: Annotated[Whole, Field(ge=1, le=100_000)] | None = Field(None, description="packs bought")
+    package_count: Annotated[int, Field(ge=1, le=100_000), WHOLE] | None = Field(None, description="packs bought")
     affected_count: Count | None = Field(None, description="packs at fault or missing")
     order_amount: Money | None = None
     goods_value: Money | None = None
