@@ -65,14 +65,16 @@ def find(text: str) -> list[Found]:
     return sorted(taken, key=lambda found: found.start)
 
 
-def _code_points_of(digit: int) -> list[int]:
-    marks = (chr(code) for code in range(128, sys.maxunicode + 1))
-    return [ord(mark) for mark in marks if unicodedata.digit(mark, None) == digit]
+def _foreign_digits() -> Iterator[tuple[int, str]]:
+    for code in range(128, sys.maxunicode + 1):
+        digit = unicodedata.digit(chr(code), None)
+        if digit is not None:
+            yield code, str(digit)
 
 
 # Every script's digits and the full-width letters and signs as ASCII, one character for one, so that offsets hold.
 _AS_ASCII = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
-_AS_ASCII |= {code: str(digit) for digit in range(10) for code in _code_points_of(digit)}
+_AS_ASCII |= dict(_foreign_digits())
 _AS_ASCII |= {ord("幺"): "1", ord("零"): "0", ord("〇"): "0"}
 
 # A message without any of these holds nothing to redact; most messages end here.

@@ -25,8 +25,9 @@ Connect = Callable[..., TestClient]
 
 
 @pytest.fixture
-def connect(state: ModelState, tmp_path: Path) -> Iterator[Connect]:
+def connect(state: ModelState, artifacts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connect]:
     """Makes clients of one application; arguments go to TestClient, settings to the application."""
+    monkeypatch.setenv("SHOUHOU_ARTIFACTS", str(artifacts))
     opened: list[TestClient] = []
 
     def open_client(base_url: str = "http://127.0.0.1", address: str = "127.0.0.1", **settings: Any) -> TestClient:

@@ -20,8 +20,9 @@ from api.store.clock import now_ms
 from api.store.database import SQLITE_FILE, is_reachable, open_store
 from api.store.keys import Scope, create_key, list_keys, revoke_key
 from api.store.retention import DAY_MS, export, purge
-from api.store.tables import chats_to_label, feedback, metadata, recommendations
+from api.store.tables import chats_to_label, feedback, metadata, recommendations, template_counts
 from api.store.template_counts import read_template_counts
+from model.ranking import Acceptance
 
 FIRST_RELEASE = Path(__file__).parent / "data" / "store_first_release.sql"
 PHONE = "13800138000"
@@ -152,16 +153,18 @@ def test_feedback_is_kept_once(stored_client: TestClient) -> None:
 
 
 def test_ranking_learns_from_feedback(stored_client: TestClient) -> None:
-    """Agents who always take the third reply find it first, as soon as the worker has read the counts."""
+    """A reply that agents always take scores higher, one they never take lower, as soon as the worker has read it."""
     service = stored_client.app.state.service  # type: ignore[attr-defined]
-    before = [reply["template_id"] for reply in ask(stored_client, "饼干涨袋了")["replies"]]
+    before = {reply["template_id"]: reply["score"] for reply in ask(stored_client, top_k=10)["replies"]}
+    first, second, *_ = before
     with service.engine.begin() as connection:
-        shown = [{"template_id": name, "offered": 5000, "chosen": 0, "edited": 0} for name in before]
-        shown[2]["chosen"] = 5000
-        connection.execute(template_counts.insert(), shown)
+        for name, chosen in ((first, 0), (second, 5000)):
+            row = {"template_id": name, "offered": 5000, "chosen": chosen, "edited": 0}
+            connection.execute(template_counts.insert().values(row))
     service.template_record.load()
-    after = [reply["template_id"] for reply in ask(stored_client, "饼干涨袋了")["replies"]]
-    assert after[0] == before[2]
+    after = {reply["template_id"]: reply["score"] for reply in ask(stored_client, top_k=10)["replies"]}
+    assert after[second] > before[second]
+    assert after.get(first, 0) < before[first]
 
 
 def test_counts_stay_when_the_store_fails(stored_client: TestClient) -> None:
