@@ -85,7 +85,7 @@ def test_a_store_of_the_first_release_with_data(tmp_path: Path) -> None:
     assert [key.name for key in list_keys(engine)] == ["旗舰店客服插件"]
     assert [row["issue"] for row in rows(engine, recommendations)] == ["bulging", "late_shipping"]
     assert [row["amount_paid_fen"] for row in rows(engine, feedback)] == [300]
-    assert read_template_counts(engine) == {"bulging.resolve.4": Acceptance(shown=1, chosen=1, edited=1)}
+    assert read_template_counts(engine) == {"bulging.resolve.4": Acceptance(shown=1, chosen=1)}
     assert len(rows(engine, chats_to_label)) == 1
 
 
