@@ -438,7 +438,7 @@ def test_two_servers_on_one_postgresql_behind_nginx(artifacts: Path, tmp_path: P
             servers[0].stop()
             time.sleep(1)
             servers[0] = start(data=tmp_path, artifacts=artifacts, port=ports[0], SHOUHOU_DATABASE_URL=url)
-            time.sleep(1)
+            time.sleep(4)  # nginx asks a server that failed again after a second.
             servers[1].stop()
             time.sleep(1)
         assert count > 20
