@@ -66,7 +66,8 @@ class CalibratedLinear(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if self.svm_weight:
             self._add(LinearSVC(C=SVM_C, class_weight=weights, random_state=0).fit(X, y), self.svm_weight)
         # Single precision halves the artifact; the rounding is far below what a probability shows.
-        self.coef_ = self.coef_.astype(np.float32).astype(np.float64)
+        # Fortran order: its transpose is what scores are computed with.
+        self.coef_ = np.asfortranarray(self.coef_.astype(np.float32), dtype=np.float64)
         return self
 
     def _add(self, model: LogisticRegression | LinearSVC, weight: float) -> None:

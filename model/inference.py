@@ -142,8 +142,8 @@ class Classifier:
         words, characters = self.words.get, self.characters.get
         word_terms = [_word_terms(self.tokenizer.words(text)) for text in texts]
         character_terms = [_character_terms(text) for text in texts]
-        scores = self._tfidf(words, word_terms, self.view_weights[0]) @ self.weights
-        scores += self._tfidf(characters, character_terms, self.view_weights[1]) @ self.weights
+        scores = self._times_weights(self._tfidf(words, word_terms, self.view_weights[0]))
+        scores += self._times_weights(self._tfidf(characters, character_terms, self.view_weights[1]))
         scores += self.intercepts
         n = len(self.issue_codes)
         return _softmax(scores[:, :n] / self.temperatures[0]), _softmax(scores[:, n:] / self.temperatures[1])
@@ -208,6 +208,15 @@ class Classifier:
         norms[norms == 0] = 1.0
         matrix.data *= np.repeat(weight / norms, np.diff(matrix.indptr))
         return matrix
+
+    def _times_weights(self, matrix: csr_array) -> Floats:
+        """`matrix @ weights` in double precision, widening only the rows of `weights` that these messages use."""
+        used = np.zeros(len(self.idf), dtype=bool)
+        used[matrix.indices] = True
+        place = np.cumsum(used, dtype=np.int32) - 1
+        compact = csr_array((matrix.data, place[matrix.indices], matrix.indptr), shape=(matrix.shape[0], used.sum()))
+        product: Floats = compact @ self.weights[used].astype(np.float64)
+        return product
 
     def _evidence(
         self, message: str, normal: Normalised, words: list[str], of_row: dict[int, float]

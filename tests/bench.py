@@ -213,7 +213,8 @@ def compare(messages: list[Message], gold: list[Message], taxonomy_dir: Path, wi
     texts, labels = [m.text for m in messages], [m.issue for m in messages]
     gold_texts, gold_labels = [m.text for m in gold], [m.issue for m in gold]
     fitted = []
-    train = cpu(lambda: fitted.append(fit(messages, taxonomy, lexicon)))
+    with joblib.parallel_config("sequential"):  # In this process, so that its CPU time is counted.
+        train = cpu(lambda: fitted.append(fit(messages, taxonomy, lexicon)))
     classifier, pipelines = fitted[0].classifier, fitted[0].pipelines
     codes = np.asarray(classifier.issue_codes)
 
@@ -311,8 +312,10 @@ def grow_once(n: int) -> None:
     taxonomy = load_taxonomy()
     messages = noisy(load_messages(TRAINING_DATA, taxonomy), n)
     fitted = []
-    train = cpu(lambda: fitted.append(fit(messages, taxonomy, load_lexicon())))
-    memory = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    with joblib.parallel_config("sequential"):
+        train = cpu(lambda: fitted.append(fit(messages, taxonomy, load_lexicon())))
+    status = Path("/proc/self/status").read_text()
+    memory = int(status.split("VmHWM:")[1].split()[0])
     texts = [message.text for message in messages]
     classifier = fitted[0].classifier
 
