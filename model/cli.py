@@ -82,7 +82,7 @@ def train(
     artifacts = output or artifacts_dir()
     taxonomy = load_taxonomy(data)
     messages = load_messages(data, taxonomy)
-    lexicon = load_lexicon(data / "lexicon.txt") if (data / "lexicon.txt").exists() else []
+    lexicon = load_lexicon(data)
     with progress_bar() as bar:
         task = bar.add_task("训练", total=FOLDS + 1)
         fitted = fit(messages, taxonomy, lexicon, lambda: bar.advance(task))

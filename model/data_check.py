@@ -105,7 +105,7 @@ def check(data_dir: Path, against: Path | None = None, with_labels: bool = True)
     if wrong:
         return _report([], wrong, taxonomy)
     messages = load_messages(data_dir, taxonomy)
-    lexicon = load_lexicon(data_dir / "lexicon.txt") if (data_dir / "lexicon.txt").exists() else []
+    lexicon = load_lexicon(data_dir)
     evaluation = read_messages(against, taxonomy) if against else []
     return _report(messages, [], taxonomy, lexicon, evaluation, with_labels)
 

@@ -155,12 +155,17 @@ class Tokenizer:
 
 
 @cache
-def load_lexicon(path: Path = TRAINING_DATA / "lexicon.txt") -> list[str]:
-    """Shop words, one a line; empty lines and lines that start with # are skipped.
+def load_lexicon(data_dir: Path = TRAINING_DATA) -> list[str]:
+    """Shop words of `data_dir/lexicon.txt`, one a line; empty lines and lines that start with # are skipped.
+
+    A label set need not bring such a file; then there are none.
 
     Raises:
         InputError: a line holds spaces, is longer than 12 characters, or stands twice.
     """
+    path = data_dir / "lexicon.txt"
+    if not path.exists():
+        return []
     words: dict[str, int] = {}
     for number, line in enumerate(read_text(path).splitlines(), 1):
         word = line.strip()

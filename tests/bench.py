@@ -209,7 +209,7 @@ def table(header: list[str], rows: list[list[str]]) -> str:
 def compare(messages: list[Message], gold: list[Message], taxonomy_dir: Path, with_keywords: bool) -> str:
     """One table on one pair of training and evaluation messages."""
     taxonomy = load_taxonomy(taxonomy_dir)
-    lexicon = load_lexicon(TRAINING_DATA / "lexicon.txt")
+    lexicon = load_lexicon()
     texts, labels = [m.text for m in messages], [m.issue for m in messages]
     gold_texts, gold_labels = [m.text for m in gold], [m.issue for m in gold]
     fitted = []
