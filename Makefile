@@ -6,7 +6,7 @@ export SHOUHOU_HOST ?= 127.0.0.1
 export SHOUHOU_PORT ?= 8000
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: serve test lint bench lock clean
+.PHONY: serve test lint bench bench-api soak lock clean
 
 serve: $(VENV)/runtime
 	$(BIN)/shouhou serve
@@ -23,6 +23,14 @@ lint: $(VENV)/dev
 
 bench: $(VENV)/bench
 	$(BIN)/python -m tests.bench $(if $(EVALUATION),--evaluation $(EVALUATION)) $(if $(JD_TRAIN),--jd-train $(JD_TRAIN) --jd-test $(JD_TEST))
+
+# Needs wrk (Debian's package).
+bench-api: $(VENV)/dev
+	$(BIN)/python -m tests.bench_api
+
+# Ten minutes of load; `make test` does a short one.
+soak: $(VENV)/dev
+	SOAK_SECONDS=600 $(BIN)/python -m pytest tests/test_soak.py
 
 $(VENV)/runtime: requirements.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

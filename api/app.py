@@ -1,4 +1,4 @@
-"""The application: routes, errors, documentation."""
+"""The application: routes, middlewares, documentation."""
 
 from __future__ import annotations
 
@@ -7,20 +7,28 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
+from starlette.middleware.cors import CORSMiddleware
 
-from api import problems
+from api import documentation, problems
+from api.access import Access
 from api.json_body import JsonBody
-from api.routes import health, models, playbook, recommendations, taxonomy
-from api.state import ModelState, load_state
+from api.model_in_use import ModelState
+from api.observation import Observation
+from api.routes import feedback, health, metrics, models, playbook, recommendations, taxonomy
+from api.security_headers import SecurityHeaders
+from api.service import run_service
+from api.settings import Settings, load_settings
 
 
-def create_app(state: ModelState | None = None) -> FastAPI:
+def create_app(state: ModelState | None = None, settings: Settings | None = None) -> FastAPI:
     """The service. Without `state` it loads the current model version at start."""
+    settings = settings or load_settings()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.model = state or load_state()
-        yield
+        async with run_service(settings, state) as service:
+            app.state.service = service
+            yield
 
     app: FastAPI = FastAPIOffline(
         title="shouhou 售后参谋",
@@ -29,9 +37,22 @@ def create_app(state: ModelState | None = None) -> FastAPI:
         lifespan=lifespan,
     )
     problems.install(app)
-    app.add_middleware(JsonBody)
-    for routes in (recommendations, taxonomy, playbook, models):
+    for middleware in (JsonBody, Access):  # The last one added is the first one asked.
+        app.add_middleware(middleware)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-Request-ID"],
+            expose_headers=["X-Request-ID", "Shouhou-Recorded", "Retry-After"],
+        )
+    app.add_middleware(SecurityHeaders)
+    app.add_middleware(Observation)
+    for routes in (recommendations, feedback, taxonomy, playbook, models):
         app.include_router(routes.router, prefix="/v1")
     app.include_router(playbook.page)
     app.include_router(health.router)
+    app.include_router(metrics.router)
+    documentation.install(app)
     return app

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 PROBLEM_JSON = "application/problem+json"
+MAX_ERRORS = 20  # A body can have thousands of wrong fields; the answer must not grow with it.
 
 
 class FieldError(BaseModel):
@@ -37,10 +38,20 @@ class Problem(BaseModel):
 class ProblemError(Exception):
     """Raised by routes to answer with a problem."""
 
-    def __init__(self, status: HTTPStatus, kind: str, detail: str) -> None:
+    def __init__(
+        self,
+        status: HTTPStatus,
+        kind: str,
+        detail: str,
+        *,
+        errors: Sequence[FieldError] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         self.status = status
         self.kind = kind
         self.detail = detail
+        self.errors = errors
+        self.headers = headers or {}
         super().__init__(detail)
 
 
@@ -71,10 +82,16 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(ProblemError)
     async def _told(request: Request, error: ProblemError) -> JSONResponse:
-        return problem(request, error.status, error.kind, error.detail)
+        answer = problem(request, error.status, error.kind, error.detail, error.errors)
+        answer.headers.update(error.headers)
+        return answer
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> JSONResponse:
+        if error.status_code == HTTPStatus.BAD_REQUEST:  # FastAPI's, for JSON that is nested without end.
+            told = FieldError(field="body", message="not readable JSON")
+            detail = f"{told.field}: {told.message}"
+            return problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", detail, [told])
         kind = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
         answer = problem(request, error.status_code, kind, str(error.detail))
         answer.headers.update(error.headers or {})
@@ -82,16 +99,12 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        fields = [_field_error(item) for item in error.errors()]
+        fields = [field_error(item) for item in error.errors()[:MAX_ERRORS]]
         detail = "; ".join(f"{field.field}: {field.message}" for field in fields[:3])
         return problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", detail, fields)
 
-    @app.exception_handler(Exception)
-    async def _unforeseen(request: Request, _error: Exception) -> JSONResponse:
-        return problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, "internal-error", "an unforeseen error; it is logged")
 
-
-def _field_error(item: dict[str, Any]) -> FieldError:
+def field_error(item: dict[str, Any]) -> FieldError:
     """Pydantic's error without the input, which may be personal data."""
     parts = [str(part) for part in item["loc"] if part != "body"]
     name = ".".join(parts) if item["type"] != "json_invalid" else "body"

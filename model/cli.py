@@ -1,12 +1,11 @@
-"""`shouhou`: train, evaluate, predict, recommend, serve."""
+"""`shouhou`: train, evaluate, predict, recommend, models; the service adds its own commands."""
 
 from __future__ import annotations
 
 import json
-import os
-import socket
 import sys
 from datetime import UTC, datetime
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -44,6 +43,7 @@ JsonFlag = Annotated[bool, typer.Option("--json", help="输出 JSON，供程序�
 
 def main() -> None:
     """Run a command; a mistake in the input is one line on stderr and exit code 2."""
+    add_service_commands()
     try:
         app()
     except InputError as error:
@@ -335,33 +335,65 @@ def playbook_check(as_json: JsonFlag = False) -> None:
         raise typer.Exit(1)
 
 
-@app.command()
-def serve(
-    host: Annotated[str, typer.Option(envvar="SHOUHOU_HOST", help="监听地址。")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(envvar="SHOUHOU_PORT", min=1, max=65535, help="端口。")] = 8000,
-    workers: Annotated[int, typer.Option(min=1, max=64, help="进程数。")] = 1,
-) -> None:
-    """启动服务；还没有模型时先训练一个。"""
-    import uvicorn
+models = typer.Typer(help="模型版本：列出、启用、退回。", no_args_is_help=True)
+app.add_typer(models, name="models")
 
+
+@models.command("list")
+def list_models(as_json: JsonFlag = False) -> None:
+    """列出所有模型版本，标出正在使用的。"""
     from model import registry
 
     artifacts = artifacts_dir()
-    if registry.current_version(artifacts) is None:
-        err.print("还没有模型，先训练一个……")
-        train()
-    registry.load(artifacts)  # A broken artifact is told here, in one line, not by every worker.
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise InputError(
-                f"cannot listen on {host}:{port} ({os.strerror(error.errno or 0)})",
-                remedy="stop the other program, or choose another port with --port or SHOUHOU_PORT",
-            ) from error
-    err.print(f"售后参谋 http://{host}:{port} ，接口文档 /docs", markup=False)
-    uvicorn.run("api.app:create_app", factory=True, host=host, port=port, workers=workers, log_level="warning")
+    current = registry.current_version(artifacts)
+    manifests = registry.versions(artifacts)
+    if as_json:
+        rows = [{**m.model_dump(exclude={"metrics"}), "current": m.version == current} for m in manifests]
+        print(json.dumps(rows, ensure_ascii=False))
+        return
+    table = Table()
+    for column in ("", "版本", "训练于", "消息", "问题类型准确率", "客户类型准确率"):
+        table.add_column(column)
+    for m in manifests:
+        mark = "▶" if m.version == current else ""
+        scores = (f"{m.metrics.issue_accuracy:.4f}", f"{m.metrics.customer_accuracy:.4f}")
+        table.add_row(mark, m.version, m.trained_at, str(m.messages), *scores)
+    out.print(table)
+
+
+@models.command()
+def promote(version: Annotated[str, typer.Argument(metavar="版本")], as_json: JsonFlag = False) -> None:
+    """启用一个版本：先验证，再切换；运行中的服务一秒内换上。"""
+    from model import registry
+
+    registry.promote(artifacts_dir(), version)
+    print_current(version, as_json)
+
+
+@models.command()
+def rollback(as_json: JsonFlag = False) -> None:
+    """退回上一个启用过的版本。"""
+    from model import registry
+
+    print_current(registry.rollback(artifacts_dir()), as_json)
+
+
+def print_current(version: str, as_json: bool) -> None:
+    """Which version is in use now."""
+    if as_json:
+        print(json.dumps({"current": version}))
+    else:
+        out.print(f"正在使用 {version}", markup=False)
+
+
+def add_service_commands() -> None:
+    """Add the commands that the service brings: entry points, so that nothing here imports `api`."""
+    for entry in sorted(entry_points(group="shouhou.commands"), key=lambda entry: entry.name):
+        command = entry.load()
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=entry.name)
+        else:
+            app.command(entry.name)(command)
 
 
 if __name__ == "__main__":

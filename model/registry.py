@@ -1,15 +1,19 @@
-"""Model versions on disk: save, verify, load.
+"""Model versions on disk: save, verify, load, promote, roll back.
 
-`<artifacts>/<version>/model.joblib` with `manifest.json`; `<artifacts>/current` names the version in use.
+`<artifacts>/<version>/model.joblib` with `manifest.json`; `<artifacts>/current` names the version in use,
+`previous` the one before.
 joblib files are code: nothing is loaded whose SHA-256 the manifest does not vouch for.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -26,6 +30,8 @@ from model.text import TOKENIZER_ENGINE
 ARTIFACT = "model.joblib"
 MANIFEST = "manifest.json"
 CURRENT = "current"
+PREVIOUS = "previous"
+LOCK = ".promotions"
 LIBRARIES = ("scikit-learn", "numpy", "scipy", "joblib", "rjieba", "opencc")
 RETRAIN = "run `shouhou train` to make a new one"
 
@@ -116,6 +122,55 @@ def current_version(artifacts: Path) -> str | None:
         return (artifacts / CURRENT).read_text(encoding="utf-8").strip() or None
     except FileNotFoundError:
         return None
+
+
+def versions(artifacts: Path) -> list[Manifest]:
+    """Every version that has a readable manifest, oldest first."""
+    found = []
+    for path in sorted(artifacts.glob(f"[!.]*/{MANIFEST}")):
+        try:
+            found.append(read_manifest(artifacts, path.parent.name))
+        except InputError:
+            continue  # A damaged version is told by whoever asks for it by name.
+    return found
+
+
+def promote(artifacts: Path, version: str) -> None:
+    """Verify a version by loading it, then make it current; the one before is remembered for `rollback`.
+
+    Raises:
+        InputError: there is no such version, or it is broken; nothing has changed.
+    """
+    if not (artifacts / version / MANIFEST).is_file() or Path(version).name != version:
+        raise InputError(f"no version {version!r}", remedy="see `shouhou models list`", path=artifacts)
+    load(artifacts, version)
+    with _promotions(artifacts):
+        before = current_version(artifacts)
+        if before is not None and before != version:
+            write_atomically(artifacts / PREVIOUS, before + "\n")
+        set_current(artifacts, version)
+
+
+def rollback(artifacts: Path) -> str:
+    """Make the version current that was so before the last promotion; that version.
+
+    Raises:
+        InputError: there is none, or it is broken; nothing has changed.
+    """
+    try:
+        before = (artifacts / PREVIOUS).read_text(encoding="utf-8").strip()
+    except FileNotFoundError as error:
+        raise InputError("nothing to go back to", remedy="promote a version", path=artifacts) from error
+    promote(artifacts, before)
+    return before
+
+
+@contextmanager
+def _promotions(artifacts: Path) -> Iterator[None]:
+    """One promotion at a time, over all processes; the lock ends with its holder."""
+    with (artifacts / LOCK).open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def load(artifacts: Path, version: str | None = None) -> tuple[Classifier, Manifest]:

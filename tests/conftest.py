@@ -11,13 +11,19 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 from hypothesis import settings
+from sqlalchemy import Engine
 
 from api.app import create_app
-from api.state import ModelState, load_state
+from api.model_in_use import ModelState, load_state
+from api.settings import Settings
+from api.store.database import open_store
 from model.playbook.book import Playbook
 from model.playbook.loading import load_playbook
 from model.recommender import Recommender
 from model.taxonomy import Taxonomy, load_taxonomy
+from tests.processes import Postgresql, find_postgresql, postgresql
+
+HOME = "http://127.0.0.1"
 
 settings.register_profile("project", deadline=None, max_examples=200)
 settings.load_profile("project")
@@ -54,9 +60,7 @@ def playbook(taxonomy: Taxonomy) -> Playbook:
 
 @pytest.fixture(scope="session")
 def state(artifacts: Path) -> ModelState:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SHOUHOU_ARTIFACTS", str(artifacts))
-        return load_state()
+    return load_state(artifacts)
 
 
 @pytest.fixture(scope="session")
@@ -65,6 +69,42 @@ def recommender(state: ModelState) -> Recommender:
 
 
 @pytest.fixture(scope="session")
-def client(state: ModelState) -> Iterator[TestClient]:
-    with TestClient(create_app(state), raise_server_exceptions=False) as client:
+def client(state: ModelState, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """The application in this process, with an empty store and no key: the open house on loopback."""
+    app = create_app(state, Settings(data=tmp_path_factory.mktemp("data")))
+    with TestClient(app, HOME, raise_server_exceptions=False, client=("127.0.0.1", 50000)) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgresql]:
+    """PostgreSQL, which a machine may lack (then these tests are skipped) but CI may not."""
+    if find_postgresql() is None and os.environ.get("CI") != "true":
+        pytest.skip("no PostgreSQL on this machine; see README")
+    with postgresql() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+    """Settings with an empty store of either kind."""
+    if request.param == "sqlite":
+        return Settings(data=tmp_path / "data")
+    server: Postgresql = request.getfixturevalue("postgres")
+    return Settings(database_url=server.new_database())
+
+
+@pytest.fixture
+def engine(store_settings: Settings) -> Iterator[Engine]:
+    """An empty store."""
+    engine = open_store(store_settings)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def stored_client(state: ModelState, store_settings: Settings) -> Iterator[TestClient]:
+    """The application on an empty store of either kind."""
+    app = create_app(state, store_settings)
+    with TestClient(app, HOME, raise_server_exceptions=False, client=("127.0.0.1", 50000)) as client:
         yield client

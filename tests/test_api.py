@@ -96,7 +96,7 @@ def problem(answer: Any, status: int) -> dict[str, Any]:
         ({"message": "漏了", "context": {"order_amount": "-1"}}, "context.order_amount", "greater than or equal to 0"),
         ({"message": "漏了", "context": {"now": "2026-01-01"}}, "context.now", "timezone"),
         ({"message": "漏了", "history": [{"role": "robot", "text": "hi"}]}, "history.0.role", "buyer, agent"),
-        (["漏了"], "body", "valid dictionary"),
+        (["漏了"], "body", "an object"),
     ],
 )
 def test_invalid_requests_name_the_field(client: TestClient, body: Any, field: str, words: str) -> None:

@@ -3,51 +3,18 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2 as httpx
 
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from tests.processes import free_port, serving
 
 
-@contextmanager
-def server(artifacts: Path, *arguments: str) -> Iterator[str]:
-    """A running `shouhou serve`; yields its address."""
-    port = free_port()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "model.cli", "serve", *arguments],
-        env={**os.environ, "SHOUHOU_ARTIFACTS": str(artifacts), "SHOUHOU_PORT": str(port)},
-    )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(300):
-            assert process.poll() is None, "the server ended"
-            try:
-                if httpx.get(f"{url}/readyz").status_code == 200:
-                    break
-            except httpx.TransportError:
-                time.sleep(0.1)
-        else:
-            raise AssertionError("the server did not become ready")
-        yield url
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(timeout=15)
-
-
-def test_the_server_answers_a_buyer(artifacts: Path) -> None:
-    with server(artifacts) as url:
+def test_the_server_answers_a_buyer(artifacts: Path, tmp_path: Path) -> None:
+    with serving(data=tmp_path, artifacts=artifacts) as url:
         context = {"product_line": "biscuit", "package_count": 1, "returning_customer": False}
         body = {"message": "老板收到你家饼干涨袋了", "context": context}
         answer = httpx.post(f"{url}/v1/recommendations", json=body)
@@ -56,20 +23,20 @@ def test_the_server_answers_a_buyer(artifacts: Path) -> None:
         assert answer.json()["compensation"]["min"] == answer.json()["compensation"]["max"] == "3.00"
 
 
-def test_two_workers_answer(artifacts: Path) -> None:
-    with server(artifacts, "--workers", "2") as url:
+def test_two_workers_answer(artifacts: Path, tmp_path: Path) -> None:
+    with serving("--workers", "2", data=tmp_path, artifacts=artifacts) as url:
         for _ in range(20):
             assert httpx.post(f"{url}/v1/recommendations", json={"message": "少了一包"}).status_code == 200
 
 
-def test_a_port_in_use_is_one_line(artifacts: Path) -> None:
+def test_a_port_in_use_is_one_line(artifacts: Path, tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
         done = subprocess.run(
             [sys.executable, "-m", "model.cli", "serve", "--port", str(port)],
-            env={**os.environ, "SHOUHOU_ARTIFACTS": str(artifacts)},
+            env={**os.environ, "SHOUHOU_ARTIFACTS": str(artifacts), "SHOUHOU_DATA": str(tmp_path)},
             capture_output=True,
             text=True,
             timeout=60,
@@ -87,7 +54,7 @@ def test_a_broken_artifact_is_one_line(artifacts: Path, tmp_path: Path) -> None:
     (tmp_path / version / "model.joblib").write_bytes(b"cut short")
     done = subprocess.run(
         [sys.executable, "-m", "model.cli", "serve", "--port", str(free_port())],
-        env={**os.environ, "SHOUHOU_ARTIFACTS": str(tmp_path)},
+        env={**os.environ, "SHOUHOU_ARTIFACTS": str(tmp_path), "SHOUHOU_DATA": str(tmp_path / "data")},
         capture_output=True,
         text=True,
         timeout=60,

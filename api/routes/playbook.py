@@ -10,7 +10,9 @@ from fastapi.responses import HTMLResponse
 from fastapi.templating import Jinja2Templates
 from pydantic import BaseModel
 
-from api.state import ModelDep
+from api.access import SECURED
+from api.problems import problem_responses
+from api.service import Service, ServiceDep
 from model.playbook.catalogue import Catalogue, catalogue
 
 router = APIRouter(tags=["playbook"])
@@ -25,10 +27,10 @@ class PlaybookAnswer(BaseModel):
     templates: list[dict[str, Any]]
 
 
-@router.get("/playbook")
-def playbook(model: ModelDep) -> PlaybookAnswer:
+@router.get("/playbook", responses=problem_responses(401), openapi_extra=SECURED)
+def playbook(service: ServiceDep) -> PlaybookAnswer:
     """All rules and templates in use, with their conditions and sources."""
-    listed = _catalogue(model)
+    listed = _catalogue(service)
     return PlaybookAnswer(
         rules={kind.code: [entry.as_json() for entry in kind.entries] for kind in listed.kinds},
         templates=[entry.as_json() for issue in listed.issues for entry in issue.entries],
@@ -36,11 +38,11 @@ def playbook(model: ModelDep) -> PlaybookAnswer:
 
 
 @page.get("/playbook")
-def playbook_page(request: Request, model: ModelDep) -> HTMLResponse:
+def playbook_page(request: Request, service: ServiceDep) -> HTMLResponse:
     """The playbook for people: rules by kind, templates by issue."""
-    return _pages.TemplateResponse(request, "playbook.html", {"book": _catalogue(model)})
+    return _pages.TemplateResponse(request, "playbook.html", {"book": _catalogue(service)})
 
 
-def _catalogue(model: ModelDep) -> Catalogue:
-    recommender = model.recommender
+def _catalogue(service: Service) -> Catalogue:
+    recommender = service.model.state.recommender
     return catalogue(recommender.playbook, recommender.classifier.taxonomy)

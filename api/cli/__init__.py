@@ -1,0 +1,1 @@
+"""Commands of `shouhou` that need the service or the store; pyproject.toml names them as entry points."""

@@ -1,0 +1,54 @@
+"""How many messages a key may send."""
+
+from __future__ import annotations
+
+import math
+import time
+from http import HTTPStatus
+
+from limits import RateLimitItem
+from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter
+
+from api.keyring import Caller
+from api.problems import ProblemError
+
+CLOCK_STEP_SECONDS = 1.0
+
+
+class RateLimit:
+    """Counts messages per key in this worker; the open house is not limited."""
+
+    def __init__(self, rate: RateLimitItem) -> None:
+        self.rate = rate
+        self._counts = MemoryStorage()
+        self._limiter = FixedWindowRateLimiter(self._counts)
+        self._clock_offset = time.time() - time.monotonic()
+
+    def take(self, caller: Caller, messages: int = 1) -> None:
+        """Count messages of the caller.
+
+        Raises:
+            ProblemError: 429 with Retry-After; the messages are not counted.
+        """
+        if not caller.owner:
+            return
+        self._forget_when_the_clock_jumps()
+        if self._limiter.test(self.rate, caller.owner, cost=messages):
+            self._limiter.hit(self.rate, caller.owner, cost=messages)
+            return
+        reset = self._limiter.get_window_stats(self.rate, caller.owner).reset_time
+        wait = max(1, math.ceil(reset - time.time()))
+        raise ProblemError(
+            HTTPStatus.TOO_MANY_REQUESTS,
+            "rate-limited",
+            f"the key may send {self.rate}",
+            headers={"Retry-After": str(wait)},
+        )
+
+    def _forget_when_the_clock_jumps(self) -> None:
+        """The library's windows end by the wall clock: set back a day, it would lock a busy key out for a day."""
+        offset = time.time() - time.monotonic()
+        if abs(offset - self._clock_offset) > CLOCK_STEP_SECONDS:
+            self._clock_offset = offset
+            self._counts.reset()

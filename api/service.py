@@ -1,0 +1,73 @@
+"""What a running worker holds, made at start and ended in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+from sqlalchemy import Engine
+
+from api import metrics
+from api.keyring import KeyRing
+from api.model_in_use import ModelInUse, ModelState
+from api.rate_limit import RateLimit
+from api.recorder import Recorder
+from api.settings import Settings
+from api.store.database import open_store
+from api.template_record import TemplateRecord
+from model.paths import artifacts_dir
+
+
+@dataclass(frozen=True)
+class Service:
+    """Everything the routes need. `recorder` is None with SHOUHOU_RECORD=off."""
+
+    settings: Settings
+    engine: Engine
+    keys: KeyRing
+    rate_limit: RateLimit
+    model: ModelInUse
+    recorder: Recorder | None
+    template_record: TemplateRecord
+
+
+@asynccontextmanager
+async def run_service(settings: Settings, state: ModelState | None) -> AsyncIterator[Service]:
+    """Open the store, load the model, start what works beside the requests; end it in reverse.
+
+    Raises:
+        InputError: the store or the model cannot be opened.
+    """
+    engine = open_store(settings)
+    keys = KeyRing(engine)
+    keys.load()
+    templates = TemplateRecord(engine)
+    templates.load()
+    recorder = Recorder(engine) if settings.record == "on" else None
+    model = ModelInUse(artifacts_dir(), state)
+    service = Service(settings, engine, keys, RateLimit(settings.rate), model, recorder, templates)
+    if recorder is not None:
+        recorder.start()
+        metrics.STORE_QUEUE.set_function(lambda: recorder.waiting)
+    beside = [asyncio.create_task(work) for work in (keys.keep_fresh(), templates.keep_fresh(), model.watch())]
+    try:
+        yield service
+    finally:
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
+        if recorder is not None:
+            await asyncio.to_thread(recorder.stop)
+        engine.dispose()
+
+
+def _service(request: Request) -> Service:
+    service: Service = request.app.state.service
+    return service
+
+
+ServiceDep = Annotated[Service, Depends(_service)]

@@ -1,0 +1,81 @@
+"""Settings of the service, from the environment with the prefix SHOUHOU_."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Literal
+
+from limits import RateLimitItem, parse
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from model.errors import InputError
+from model.paths import ROOT
+
+
+class Settings(BaseSettings):
+    """Every setting of the service; the README's table says the same."""
+
+    model_config = SettingsConfigDict(env_prefix="SHOUHOU_", frozen=True, env_ignore_empty=True)
+
+    data: Path = Field(ROOT / ".data", description="folder of the SQLite store")
+    database_url: str | None = Field(None, description="PostgreSQL instead of SQLite")
+    record: Literal["on", "off"] = Field("on", description="whether recommendations are recorded")
+    retention_days: Annotated[int, Field(ge=1, le=3650)] = Field(180, description="what `shouhou store purge` keeps")
+    rate_limit: str = Field("20000/minute", description="messages a key may send to one worker")
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field((), description="pages that may call, comma-separated")
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @field_validator("database_url")
+    @classmethod
+    def _postgresql(cls, url: str | None) -> str | None:
+        if url is not None and not url.startswith(("postgresql://", "postgresql+psycopg://")):
+            raise ValueError("must start with postgresql://; leave it out for SQLite")
+        return url
+
+    @field_validator("rate_limit")
+    @classmethod
+    def _rate(cls, rate: str) -> str:
+        parse(rate)
+        return rate
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _origins(cls, origins: str | tuple[str, ...]) -> tuple[str, ...]:
+        parts = origins.split(",") if isinstance(origins, str) else origins
+        found = tuple(part.strip() for part in parts if part.strip())
+        if "*" in found:
+            raise ValueError("name the origins; * would let every page call")
+        return found
+
+    @property
+    def rate(self) -> RateLimitItem:
+        """The limit, parsed."""
+        return parse(self.rate_limit)
+
+
+def load_settings() -> Settings:
+    """Read the environment.
+
+    Raises:
+        InputError: a setting is wrong; names its variable.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        name = "SHOUHOU_" + "_".join(str(part) for part in first["loc"]).upper()
+        raise InputError(f"{name}: {first['msg'].removeprefix('Value error, ')}", remedy="see the README") from error
+
+
+@lru_cache(maxsize=1024)  # Asked for every request of the open house.
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches the address."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,62 @@
+"""Writes recommendations, many in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Engine
+
+from api.store.storable import storable
+from api.store.tables import recommendations
+from api.store.upsert import insert_or
+from model.recommendation import Recommendation
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One recommendation to be written."""
+
+    id: str
+    made_at_ms: int
+    owner: str
+    model_version: str
+    message: str
+    answer: Recommendation
+
+
+def write_recommendations(engine: Engine, records: Sequence[Record]) -> None:
+    """Write all or none; those already there are left as they are, so that a doubtful commit may be repeated."""
+    statement = insert_or(engine, recommendations).on_conflict_do_nothing()
+    rows = [_row(record) for record in records]
+    with engine.begin() as connection:
+        connection.execute(statement, rows)
+
+
+def _row(record: Record) -> dict[str, Any]:
+    answer = record.answer
+    money = answer.compensation
+    return {
+        "id": record.id,
+        "made_at_ms": record.made_at_ms,
+        "owner": record.owner,
+        "model_version": record.model_version,
+        "redacted_message": storable(record.message),
+        "issue": answer.issue.code,
+        "issue_confidence": answer.issue.confidence,
+        "customer": answer.customer.code,
+        "customer_confidence": answer.customer.confidence,
+        "review_needed": answer.review.needed,
+        "stage": answer.stage,
+        "template_ids": [reply.template_id for reply in answer.replies],
+        "remedy": money.remedy if money else None,
+        "compensation_min_fen": as_fen(money.min) if money else None,
+        "compensation_max_fen": as_fen(money.max) if money else None,
+    }
+
+
+def as_fen(amount: str | Decimal | None) -> int | None:
+    """CNY as whole fen."""
+    return None if amount is None else int(Decimal(amount) * 100)
