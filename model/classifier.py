@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 from scipy.special import softmax
 from sklearn.base import clone
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
@@ -76,6 +77,7 @@ def fit(
     taxonomy: Taxonomy,
     lexicon: list[str],
     progress: Callable[[], None] = lambda: None,
+    background: Sequence[Message] = (),
 ) -> Fitted:
     """Fit, calibrate and evaluate both heads.
 
@@ -84,14 +86,27 @@ def fit(
         taxonomy: the label sets.
         lexicon: shop words for the tokenizer.
         progress: called after each of FOLDS + 1 fits.
+        background: messages of another label set, from which the issue head learns what words mean
+            (`CalibratedLinear`). Those whose voice or text is among `messages` are left out, so that none helps to
+            judge itself; what is left must outnumber `messages` to have something to teach.
     """
     tokenizer = Tokenizer(lexicon)
     texts, labels = _texts_and_labels(messages)
+    own_texts, own_voices = set(texts), {message.voice for message in messages}
+    others = [
+        message
+        for message in background
+        if message.voice not in own_voices and normalise(message.text).text not in own_texts
+    ]
+    known = None
+    if len(others) > len(messages):
+        other_texts, other_labels = _texts_and_labels(others)
+        known = other_texts, other_labels["issue"]
     folds = split_by_voice(messages)
     everything = np.arange(len(texts)), np.arange(0)
     results = []
     for result in Parallel(n_jobs=JOBS, return_as="generator")(
-        delayed(_fit_heads)(tokenizer, texts, labels, fold) for fold in [*folds, everything]
+        delayed(_fit_heads)(tokenizer, texts, labels, fold, known) for fold in [*folds, everything]
     ):
         results.append(result)
         progress()
@@ -155,8 +170,17 @@ def _texts_and_labels(messages: Sequence[Message]) -> tuple[list[str], dict[Head
     }
 
 
-def _fit_heads(tokenizer: Tokenizer, texts: list[str], labels: dict[Head, Labels], fold: Fold) -> FittedFold:
-    """Features and heads fitted on the fold's first side, and the heads' scores of its second."""
+def _fit_heads(
+    tokenizer: Tokenizer,
+    texts: list[str],
+    labels: dict[Head, Labels],
+    fold: Fold,
+    background: tuple[list[str], Labels] | None = None,
+) -> FittedFold:
+    """Features and heads fitted on the fold's first side, and the heads' scores of its second.
+
+    The background's texts and issues help the issue head; it brings no terms of its own.
+    """
     train, test = fold
     features = build_features(tokenizer)
     X = features.fit_transform([texts[i] for i in train])
@@ -165,7 +189,10 @@ def _fit_heads(tokenizer: Tokenizer, texts: list[str], labels: dict[Head, Labels
     X_test, X_clauses = (
         features.transform(some) if some else X[:0] for some in (held_out, [clause for _, clause in parts])
     )
-    heads = {name: clone(HEADS[name]).fit(X, y[train]) for name, y in labels.items()}
+    known: dict[Head, tuple[csr_matrix, Labels]] = {}
+    if background is not None:
+        known["issue"] = features.transform(background[0]), background[1]
+    heads = {name: clone(HEADS[name]).fit(X, y[train], known.get(name)) for name, y in labels.items()}
     return FittedFold(
         features=features,
         heads=heads,

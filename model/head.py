@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, hstack
 from scipy.special import log_softmax, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
@@ -22,6 +22,11 @@ SVM_C = 0.5
 # Ten epochs of SAGA are as right as the converged solution and take a tenth of the time; few messages need more.
 MIN_EPOCHS = 10
 UPDATES = 200_000
+# Of the background only a direction is wanted, no probabilities; more epochs bring nothing.
+BACKGROUND_EPOCHS = 4
+# Root mean square length of a message's background scores, beside terms of length 1.1 (two views' weights). Flat
+# between 0.5 and 1.4 (five-fold cross-validation on 1,467 messages of 51 foreign labels).
+BACKGROUND_LENGTH = 1.0
 
 
 class CalibratedLinear(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -46,14 +51,30 @@ class CalibratedLinear(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.svm_weight = svm_weight
         self.class_weight_power = class_weight_power
 
-    def fit(self, X: csr_matrix, y: NDArray[np.str_]) -> Self:
-        """Fit on X (n_messages, n_terms) and labels y; the temperature stays 1."""
+    def fit(
+        self, X: csr_matrix, y: NDArray[np.str_], background: tuple[csr_matrix, NDArray[np.str_]] | None = None
+    ) -> Self:
+        """Fit on X (n_messages, n_terms) and labels y; the temperature stays 1.
+
+        Args:
+            X: the messages' terms.
+            y: their labels.
+            background: terms (n_background, n_terms) and labels of other messages, whose label set may be another. What
+                a regression learns of them is offered to the head beside the terms: words that mean the same to the
+                background's labels are alike, also where `y` has seen only one of them. It adds no term and no cost to
+                what is fitted: a linear function of scores that are linear in X is linear in X.
+        """
         self.classes_, counts = np.unique(y, return_counts=True)
         self.coef_ = np.zeros((len(self.classes_), X.shape[1]))
         self.intercept_ = np.zeros(len(self.classes_))
         self.temperature_ = 1.0
         if len(self.classes_) == 1:  # Probability 1 without a model.
             return self
+        n_terms = X.shape[1]
+        if background is not None:
+            lift = _background_lift(X, *background)
+            X = hstack([X, csr_matrix(X @ lift)], format="csr")
+            self.coef_ = np.zeros((len(self.classes_), X.shape[1]))
         balanced = len(y) / (len(counts) * counts)
         weights = dict(zip(self.classes_, balanced**self.class_weight_power, strict=True))
         epochs = max(MIN_EPOCHS, UPDATES // len(y))
@@ -65,6 +86,8 @@ class CalibratedLinear(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             self._add(regression.fit(X, y), 1.0)
         if self.svm_weight:
             self._add(LinearSVC(C=SVM_C, class_weight=weights, random_state=0).fit(X, y), self.svm_weight)
+        if background is not None:
+            self.coef_ = self.coef_[:, :n_terms] + self.coef_[:, n_terms:] @ lift.T
         # Single precision halves the artifact; the rounding is far below what a probability shows.
         # Fortran order: its transpose is what scores are computed with.
         self.coef_ = np.asfortranarray(self.coef_.astype(np.float32), dtype=np.float64)
@@ -92,6 +115,19 @@ class CalibratedLinear(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Likeliest labels (n_messages,)."""
         labels: NDArray[Any] = self.classes_[self.decision_function(X).argmax(axis=1)]
         return labels
+
+
+def _background_lift(X: csr_matrix, X_background: csr_matrix, y_background: NDArray[np.str_]) -> Floats:
+    """What a regression learns of the background, (n_terms, n_background_labels).
+
+    `X @ lift` are the background's scores of X, about their mean of BACKGROUND_LENGTH.
+    """
+    regression = LogisticRegression(C=REGRESSION_C, solver="saga", max_iter=BACKGROUND_EPOCHS, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        lift: Floats = regression.fit(X_background, y_background).coef_.T
+    length = np.sqrt((X @ lift).var(axis=0).sum())
+    return lift * (BACKGROUND_LENGTH / length) if length else lift
 
 
 def fit_temperature(scores: Floats, y: NDArray[np.intp]) -> float:

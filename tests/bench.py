@@ -206,7 +206,13 @@ def table(header: list[str], rows: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
-def compare(messages: list[Message], gold: list[Message], taxonomy_dir: Path, with_keywords: bool) -> str:
+def compare(
+    messages: list[Message],
+    gold: list[Message],
+    taxonomy_dir: Path,
+    with_keywords: bool,
+    background: Sequence[Message] = (),
+) -> str:
     """One table on one pair of training and evaluation messages."""
     taxonomy = load_taxonomy(taxonomy_dir)
     lexicon = load_lexicon()
@@ -214,7 +220,7 @@ def compare(messages: list[Message], gold: list[Message], taxonomy_dir: Path, wi
     gold_texts, gold_labels = [m.text for m in gold], [m.issue for m in gold]
     fitted = []
     with joblib.parallel_config("sequential"):  # In this process, so that its CPU time is counted.
-        train = cpu(lambda: fitted.append(fit(messages, taxonomy, lexicon)))
+        train = cpu(lambda: fitted.append(fit(messages, taxonomy, lexicon, background=background)))
     classifier, pipelines = fitted[0].classifier, fitted[0].pipelines
     codes = np.asarray(classifier.issue_codes)
 
@@ -388,8 +394,9 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             jd_train, jd_test = jd_messages(arguments.jd_train, arguments.jd_test, Path(folder) / "jd")
             parts += [
-                f"### 别家的标签体系：京东 51 类意图，{len(jd_train)} 条训练，{len(jd_test)} 条评估",
-                compare(jd_train, jd_test, Path(folder) / "jd", with_keywords=False),
+                f"### 别家的标签体系：京东 51 类意图，{len(jd_train)} 条训练，{len(jd_test)} 条评估"
+                f"（shouhou 另有自带的 {len(messages)} 条消息作背景，如 `shouhou train --data`）",
+                compare(jd_train, jd_test, Path(folder) / "jd", with_keywords=False, background=messages),
             ]
     parts += ["### 增长：重采样并加噪的消息", growth([int(size) for size in arguments.sizes.split(",")])]
     write_section("分类器", "\n\n".join(parts))

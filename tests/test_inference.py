@@ -107,6 +107,21 @@ def test_a_label_set_of_ones_own(tmp_path: Path) -> None:
     assert prediction.customers == ((own.default_customer, 1.0),)
 
 
+def test_background_teaches_another_label_set(messages: list[Message], taxonomy: Taxonomy) -> None:
+    """Compiled and pipeline still agree; messages that are being learned are no background to themselves."""
+    few, others = messages[:1000], messages[1000::20]
+    assert not {message.voice for message in others} <= {message.voice for message in few}
+    texts = [message.text for message in messages[1::99]] + ODD
+    helped = fit(few, taxonomy, [], background=others)
+    issues, _ = helped.classifier.probabilities(texts)
+    reference = helped.pipelines["issue"].predict_proba([normalise(text).text for text in texts])
+    assert np.abs(issues - reference).max() < 1e-9
+    alone, _ = fit(few, taxonomy, []).classifier.probabilities(texts)
+    assert np.abs(issues - alone).max() > 0.01
+    itself, _ = fit(few, taxonomy, [], background=few * 2).classifier.probabilities(texts)
+    assert np.array_equal(itself, alone)
+
+
 @given(st.text(st.one_of(st.characters(), st.sampled_from("饼干漏气發霉了！少一袋😡\u200b ")), max_size=80))
 def test_evidence_points_into_the_message(recommender: Recommender, message: str) -> None:
     evidence = recommender.classifier.predict(message).evidence
