@@ -6,9 +6,9 @@ Equal to the scikit-learn pipelines it is made from within 1e-9 (tests/test_infe
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain, pairwise, repeat
+from itertools import pairwise, repeat
 from operator import add, mul
 from typing import NamedTuple
 
@@ -26,7 +26,8 @@ MAX_ALSO = 2
 NO_MATTER = frozenset({"other", "greeting"})  # Not worth telling beside another issue.
 # Never in a normal form: slices that run over the end of the text meet it and are in no vocabulary.
 _END = "\0\0"
-_UNKNOWN = -1
+# Never in a normal form either, and a word of its own for jieba: parts the messages of a file.
+_SEPARATOR = "\n"
 
 
 class Scored(NamedTuple):
@@ -85,8 +86,12 @@ class Classifier:
     """Both heads, compiled.
 
     Attributes:
-        words, characters: term -> row of `weights`, for each view. The characters are closed under prefixes (a
-            prefix occurs wherever the run does), so that a lookup that fails ends the search for longer runs.
+        words, characters: term -> row of `weights`, for each view; the words' rows come first. The characters are
+            closed under prefixes (a prefix occurs wherever the run does), so that a lookup that fails ends the search
+            for longer runs.
+        successors: the same terms as a trie, for whole files: (n_terms + 2, n_symbols), [1 + row of a run, symbol] is
+            1 + row of the run with that symbol added, 0 if there is none. Symbols are a character's code point and
+            1 + row of a single word. Row 0 stands for an unknown run, the last for the empty run of characters.
         view_weights: Euclidean length of the words' and the characters' part of a message.
         idf: (n_terms,).
         weights: (n_terms, n_issues + n_customers), single precision.
@@ -99,6 +104,7 @@ class Classifier:
     tokenizer: Tokenizer
     words: dict[str, int]
     characters: dict[str, int]
+    successors: csr_array
     view_weights: tuple[float, float]
     idf: Floats
     weights: NDArray[np.float32]
@@ -138,13 +144,7 @@ class Classifier:
 
     def probabilities(self, messages: Sequence[str]) -> tuple[Floats, Floats]:
         """Probabilities (n_messages, n_issues) and (n_messages, n_customers), columns as in the codes."""
-        texts = [normalise(message).text for message in messages]
-        words, characters = self.words.get, self.characters.get
-        word_terms = [_word_terms(self.tokenizer.words(text)) for text in texts]
-        character_terms = [_character_terms(text) for text in texts]
-        scores = self._times_weights(self._tfidf(words, word_terms, self.view_weights[0]))
-        scores += self._times_weights(self._tfidf(characters, character_terms, self.view_weights[1]))
-        scores += self.intercepts
+        scores = self._times_weights(self._tfidf([normalise(message).text for message in messages])) + self.intercepts
         n = len(self.issue_codes)
         return _softmax(scores[:, :n] / self.temperatures[0]), _softmax(scores[:, n:] / self.temperatures[1])
 
@@ -191,23 +191,36 @@ class Classifier:
                 all_rows += rows
         return all_rows, np.array(all_values)
 
-    def _tfidf(self, lookup: Callable[[str, int], int], terms_of_texts: list[list[str]], weight: float) -> csr_array:
-        """Sparse (n_messages, n_terms), one view's TF-IDF."""
-        n = len(terms_of_texts)
-        lengths = np.fromiter(map(len, terms_of_texts), dtype=np.int64, count=n)
-        terms = chain.from_iterable(terms_of_texts)
-        rows = np.fromiter(map(lookup, terms, repeat(_UNKNOWN)), dtype=np.int32, count=int(lengths.sum()))
-        known = rows != _UNKNOWN
-        starts = np.concatenate([[0], np.cumsum(np.bincount(np.repeat(np.arange(n), lengths)[known], minlength=n))])
-        rows = rows[known]
-        matrix = csr_array((np.ones(len(rows)), rows, starts), shape=(n, len(self.idf)))
-        matrix.sum_duplicates()
-        matrix.data = (1.0 + np.log(matrix.data)) * self.idf[matrix.indices]
-        squares = np.concatenate([[0.0], np.cumsum(matrix.data**2)])
-        norms = np.sqrt(squares[matrix.indptr[1:]] - squares[matrix.indptr[:-1]])
-        norms[norms == 0] = 1.0
-        matrix.data *= np.repeat(weight / norms, np.diff(matrix.indptr))
-        return matrix
+    def _tfidf(self, texts: list[str]) -> csr_array:
+        """Sparse (n_messages, n_terms) of both views, each view's part of a row of its weight's length."""
+        joined = "".join(text + _SEPARATOR for text in texts)
+        owners, nodes = self._nodes(joined)
+        # One sort brings together what a message holds twice; its words come before its characters, as the rows do.
+        keys = (owners * len(self.idf) + nodes - 1)[nodes > 0]
+        keys.sort()
+        starts = np.flatnonzero(np.diff(keys, prepend=-1))
+        counts = np.diff(starts, append=len(keys))
+        owners, rows = np.divmod(keys[starts], len(self.idf))
+        values = (1.0 + np.log(counts)) * self.idf[rows]
+        parts = 2 * owners + (rows >= len(self.words))
+        norms = np.sqrt(np.bincount(parts, values**2, minlength=2 * len(texts)))
+        values *= np.take(self.view_weights, parts % 2) / norms[parts]
+        ends = np.cumsum(np.bincount(owners, minlength=len(texts)))
+        return csr_array((values, rows, np.concatenate([[0], ends])), shape=(len(texts), len(self.idf)))
+
+    def _nodes(self, joined: str) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        """Of every run of words or characters the place of its message and its node, 0 for an unknown one."""
+        codes = np.frombuffer(joined.encode("utf-32-le"), dtype=np.int32)
+        one = self.successors[np.full(len(codes), self.successors.shape[0] - 1), codes]
+        two = self.successors[one[:-1], codes[1:]]
+        three = self.successors[two[:-1], codes[2:]]
+        words = self.tokenizer.words(joined)
+        single = 1 + np.fromiter(map(self.words.get, words, repeat(-1)), dtype=np.int32, count=len(words))
+        pairs = self.successors[single[:-1], single[1:]]
+        of_char = np.cumsum(codes == ord(_SEPARATOR))
+        of_word = np.cumsum(np.fromiter(map(_SEPARATOR.__eq__, words), dtype=bool, count=len(words)))
+        owners = (of_word, of_word[:-1], of_char, of_char[:-1], of_char[:-2])
+        return np.concatenate(owners), np.concatenate([single, pairs, one, two, three])
 
     def _times_weights(self, matrix: csr_array) -> Floats:
         """`matrix @ weights` in double precision, widening only the rows of `weights` that these messages use."""
