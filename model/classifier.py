@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 from scipy.special import softmax
 from sklearn.base import clone
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
@@ -247,7 +245,7 @@ def compile_heads(
         tokenizer=tokenizer,
         words=rows_of_words,
         characters=rows_of_characters,
-        successors=_successors(rows_of_words, rows_of_characters),
+        steps=_steps(rows_of_words, rows_of_characters),
         view_weights=(VIEW_WEIGHTS["words"], VIEW_WEIGHTS["characters"]),
         idf=np.concatenate([words.idf_, characters.idf_]),
         weights=np.ascontiguousarray(np.vstack([head.coef_ for head in both]).T, dtype=np.float32),
@@ -259,18 +257,13 @@ def compile_heads(
     )
 
 
-def _successors(words: dict[str, int], characters: dict[str, int]) -> csr_array:
-    """`Classifier.successors` of the two vocabularies."""
+def _steps(words: dict[str, int], characters: dict[str, int]) -> NDArray[np.int64]:
+    """`Classifier.steps` of the two vocabularies."""
     n_terms = len(words) + len(characters)
-    steps = []
+    steps = np.empty(n_terms, dtype=np.int64)
     for term, row in words.items():
         first, paired, second = term.partition("\t")
-        if paired:
-            steps.append((1 + words[first], 1 + words[second], 1 + row))
+        steps[row] = words[first] << 32 | words[second] if paired else (n_terms + 1) << 32 | row
     for term, row in characters.items():
-        shorter = 1 + characters[term[:-1]] if len(term) > 1 else n_terms + 1
-        steps.append((shorter, ord(term[-1]), 1 + row))
-    runs, symbols, longer = np.array(steps, dtype=np.int32).T
-    successors = csr_array((longer, (runs, symbols)), shape=(n_terms + 2, max(n_terms + 2, sys.maxunicode + 1)))
-    successors.sort_indices()  # Sorted rows are searched by halves.
-    return successors
+        steps[row] = (characters[term[:-1]] if len(term) > 1 else n_terms) << 32 | ord(term[-1])
+    return steps

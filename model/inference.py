@@ -13,6 +13,7 @@ from operator import add, mul
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
@@ -89,9 +90,9 @@ class Classifier:
         words, characters: term -> row of `weights`, for each view; the words' rows come first. The characters are
             closed under prefixes (a prefix occurs wherever the run does), so that a lookup that fails ends the search
             for longer runs.
-        successors: the same terms as a trie, for whole files: (n_terms + 2, n_symbols), [1 + row of a run, symbol] is
-            1 + row of the run with that symbol added, 0 if there is none. Symbols are a character's code point and
-            1 + row of a single word. Row 0 stands for an unknown run, the last for the empty run of characters.
+        steps: (n_terms,), the same terms as a trie for whole files: of each the row of the term it lengthens in the
+            upper half, what it adds in the lower half: a code point, or the row of the second word. Single characters
+            lengthen row n_terms; single words, which `words` finds, row n_terms + 1.
         view_weights: Euclidean length of the words' and the characters' part of a message.
         idf: (n_terms,).
         weights: (n_terms, n_issues + n_customers), single precision.
@@ -104,7 +105,7 @@ class Classifier:
     tokenizer: Tokenizer
     words: dict[str, int]
     characters: dict[str, int]
-    successors: csr_array
+    steps: NDArray[np.int64]
     view_weights: tuple[float, float]
     idf: Floats
     weights: NDArray[np.float32]
@@ -117,6 +118,9 @@ class Classifier:
     def __post_init__(self) -> None:
         # Plain floats for the few terms of one message: NumPy's cost a call would be most of the work.
         object.__setattr__(self, "_idf", self.idf.tolist())
+        index = pd.Index(self.steps)
+        index.get_indexer(index[:1])  # Its hash table is made now: two threads must not make it at once.
+        object.__setattr__(self, "_index", index)
 
     def __getstate__(self) -> dict[str, object]:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
@@ -194,9 +198,9 @@ class Classifier:
     def _tfidf(self, texts: list[str]) -> csr_array:
         """Sparse (n_messages, n_terms) of both views, each view's part of a row of its weight's length."""
         joined = "".join(text + _SEPARATOR for text in texts)
-        owners, nodes = self._nodes(joined)
+        owners, rows = self._terms(joined)
         # One sort brings together what a message holds twice; its words come before its characters, as the rows do.
-        keys = (owners * len(self.idf) + nodes - 1)[nodes > 0]
+        keys = (owners * len(self.idf) + rows)[rows >= 0]
         keys.sort()
         starts = np.flatnonzero(np.diff(keys, prepend=-1))
         counts = np.diff(starts, append=len(keys))
@@ -208,19 +212,24 @@ class Classifier:
         ends = np.cumsum(np.bincount(owners, minlength=len(texts)))
         return csr_array((values, rows, np.concatenate([[0], ends])), shape=(len(texts), len(self.idf)))
 
-    def _nodes(self, joined: str) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-        """Of every run of words or characters the place of its message and its node, 0 for an unknown one."""
+    def _terms(self, joined: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Of every run of one or two words and one to three characters the place of its message and its row, or -1."""
         codes = np.frombuffer(joined.encode("utf-32-le"), dtype=np.int32)
-        one = self.successors[np.full(len(codes), self.successors.shape[0] - 1), codes]
-        two = self.successors[one[:-1], codes[1:]]
-        three = self.successors[two[:-1], codes[2:]]
+        one = self._lengthened(np.full(len(codes), len(self.steps)), codes)
+        two = self._lengthened(one[:-1], codes[1:])
+        three = self._lengthened(two[:-1], codes[2:])
         words = self.tokenizer.words(joined)
-        single = 1 + np.fromiter(map(self.words.get, words, repeat(-1)), dtype=np.int32, count=len(words))
-        pairs = self.successors[single[:-1], single[1:]]
+        single = np.fromiter(map(self.words.get, words, repeat(-1)), dtype=np.int64, count=len(words))
+        pairs = self._lengthened(single[:-1], single[1:])
         of_char = np.cumsum(codes == ord(_SEPARATOR))
         of_word = np.cumsum(np.fromiter(map(_SEPARATOR.__eq__, words), dtype=bool, count=len(words)))
         owners = (of_word, of_word[:-1], of_char, of_char[:-1], of_char[:-2])
         return np.concatenate(owners), np.concatenate([single, pairs, one, two, three])
+
+    def _lengthened(self, rows: NDArray[np.int64], added: NDArray[np.signedinteger]) -> NDArray[np.int64]:
+        """Rows of the terms that are longer by what is added; -1 for no term, and where either is -1."""
+        index: pd.Index[int] = self._index  # type: ignore[attr-defined]
+        return index.get_indexer(pd.Index((rows << 32) | added))
 
     def _times_weights(self, matrix: csr_array) -> Floats:
         """`matrix @ weights` in double precision, widening only the rows of `weights` that these messages use."""
