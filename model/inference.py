@@ -214,7 +214,7 @@ class Classifier:
 
     def _terms(self, joined: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Of every run of one or two words and one to three characters the place of its message and its row, or -1."""
-        codes = np.frombuffer(joined.encode("utf-32-le"), dtype=np.int32)
+        codes = np.frombuffer(joined.encode("utf-32-le"), dtype="<i4")
         one = self._lengthened(np.full(len(codes), len(self.steps)), codes)
         two = self._lengthened(one[:-1], codes[1:])
         three = self._lengthened(two[:-1], codes[2:])
