@@ -41,17 +41,17 @@ Fold = tuple[NDArray[np.intp], NDArray[np.intp]]
 
 
 @dataclass(frozen=True)
-class FittedFold:
-    """What one fold gives: fitted features and heads, and scores of what was held out.
+class HeldOut:
+    """What models fitted on a fold's first side say of its second. Not the models: they are large, and not needed.
 
     Attributes:
+        classes: each head's labels, the columns of its scores.
         scores: each head's, (n_held_out, n_labels).
         clause_owners: for each clause of the held-out messages the message's place.
         clause_scores: the clauses' issue scores, (n_clauses, n_issues).
     """
 
-    features: FeatureUnion
-    heads: dict[Head, CalibratedLinear]
+    classes: dict[Head, Labels]
     scores: dict[Head, Floats]
     clause_owners: list[int]
     clause_scores: Floats
@@ -103,15 +103,13 @@ def fit(
         other_texts, other_labels = _texts_and_labels(others)
         known = other_texts, other_labels["issue"]
     folds = split_by_voice(messages)
-    everything = np.arange(len(texts)), np.arange(0)
+    held_out = (delayed(_score_held_out)(tokenizer, texts, labels, fold, known) for fold in folds)
+    everything = delayed(_fit_heads)(tokenizer, texts, labels, known)
     results = []
-    for result in Parallel(n_jobs=JOBS, return_as="generator")(
-        delayed(_fit_heads)(tokenizer, texts, labels, fold, known) for fold in [*folds, everything]
-    ):
+    for result in Parallel(n_jobs=JOBS, return_as="generator")([*held_out, everything]):
         results.append(result)
         progress()
-    last = results.pop()
-    features, heads = last.features, last.heads
+    features, heads = results.pop()
     scores = _held_out_scores(labels, folds, results)
     probabilities: dict[Head, Floats] = {}
     for name, head in heads.items():
@@ -149,7 +147,7 @@ def held_out_probabilities(messages: Sequence[Message], lexicon: list[str], head
     texts, labels = _texts_and_labels(messages)
     labels = {head: labels[head]}
     folds = split_by_voice(messages)
-    results = Parallel(n_jobs=JOBS)(delayed(_fit_heads)(tokenizer, texts, labels, fold) for fold in folds)
+    results = Parallel(n_jobs=JOBS)(delayed(_score_held_out)(tokenizer, texts, labels, fold) for fold in folds)
     return np.asarray(softmax(_held_out_scores(labels, folds, results)[head], axis=1))
 
 
@@ -174,43 +172,47 @@ def _fit_heads(
     tokenizer: Tokenizer,
     texts: list[str],
     labels: dict[Head, Labels],
-    fold: Fold,
     background: tuple[list[str], Labels] | None = None,
-) -> FittedFold:
-    """Features and heads fitted on the fold's first side, and the heads' scores of its second.
-
-    The background's texts and issues help the issue head; it brings no terms of its own.
-    """
-    train, test = fold
+) -> tuple[FeatureUnion, dict[Head, CalibratedLinear]]:
+    """Features and heads. The background's texts and issues help the issue head; it brings no terms of its own."""
     features = build_features(tokenizer)
-    X = features.fit_transform([texts[i] for i in train])
-    held_out = [texts[i] for i in test]
-    parts = [(place, clause) for place, text in zip(test, held_out, strict=True) for clause in clauses(text)]
-    X_test, X_clauses = (
-        features.transform(some) if some else X[:0] for some in (held_out, [clause for _, clause in parts])
-    )
+    X = features.fit_transform(texts)
     known: dict[Head, tuple[csr_matrix, Labels]] = {}
     if background is not None:
         known["issue"] = features.transform(background[0]), background[1]
-    heads = {name: clone(HEADS[name]).fit(X, y[train], known.get(name)) for name, y in labels.items()}
-    return FittedFold(
-        features=features,
-        heads=heads,
-        scores={name: head.decision_function(X_test) for name, head in heads.items()},
-        clause_owners=[int(place) for place, _ in parts],
+    return features, {name: clone(HEADS[name]).fit(X, y, known.get(name)) for name, y in labels.items()}
+
+
+def _score_held_out(
+    tokenizer: Tokenizer,
+    texts: list[str],
+    labels: dict[Head, Labels],
+    fold: Fold,
+    background: tuple[list[str], Labels] | None = None,
+) -> HeldOut:
+    """Scores of the fold's second side by heads fitted on its first."""
+    train, test = fold
+    features, heads = _fit_heads(
+        tokenizer, [texts[i] for i in train], {name: y[train] for name, y in labels.items()}, background
+    )
+    X = features.transform([texts[i] for i in test])
+    parts = [(int(place), clause) for place in test for clause in clauses(texts[place])]
+    X_clauses = features.transform([clause for _, clause in parts]) if parts else X[:0]
+    return HeldOut(
+        classes={name: head.classes_ for name, head in heads.items()},
+        scores={name: head.decision_function(X) for name, head in heads.items()},
+        clause_owners=[place for place, _ in parts],
         clause_scores=heads["issue"].decision_function(X_clauses) if "issue" in heads else np.empty((0, 0)),
     )
 
 
-def _held_out_scores(
-    labels: dict[Head, Labels], folds: list[Fold], results: Sequence[FittedFold]
-) -> dict[Head, Floats]:
+def _held_out_scores(labels: dict[Head, Labels], folds: list[Fold], results: Sequence[HeldOut]) -> dict[Head, Floats]:
     """Scores (n_messages, n_labels) of each head, each row from the fold that held it out."""
     # A label that a fold's training side lacks keeps a score that no softmax takes seriously.
     scores = {name: np.full((len(y), len(np.unique(y))), -1e3) for name, y in labels.items()}
     for (_, test), result in zip(folds, results, strict=True):
-        for name, head in result.heads.items():
-            columns = np.searchsorted(np.unique(labels[name]), head.classes_)
+        for name, classes in result.classes.items():
+            columns = np.searchsorted(np.unique(labels[name]), classes)
             scores[name][np.ix_(test, columns)] = result.scores[name]
     return scores
 
@@ -226,11 +228,11 @@ def _abstention_threshold(probabilities: Floats, correct: NDArray[np.bool_]) -> 
     return float(confidence[order][enough[-1]]) if len(enough) else 1.0
 
 
-def _further_issues(results: Sequence[FittedFold], temperature: float, best: Labels) -> list[dict[str, float]]:
+def _further_issues(results: Sequence[HeldOut], temperature: float, best: Labels) -> list[dict[str, float]]:
     """For each message the issues its clauses raise beside the best one, with their highest probability."""
     found: list[dict[str, float]] = [{} for _ in best]
     for result in results:
-        codes = result.heads["issue"].classes_
+        codes = result.classes["issue"]
         probabilities = softmax(result.clause_scores / temperature, axis=1)
         for place, row in zip(result.clause_owners, probabilities, strict=True):
             code = str(codes[row.argmax()])
@@ -264,12 +266,15 @@ def compile_heads(
 ) -> Classifier:
     """Arrays of the fitted features and heads."""
     words, characters = features["words"], features["characters"]
+    rows_of_words = {term: int(column) for term, column in words.vocabulary_.items()}
+    rows_of_characters = {term: len(words.idf_) + int(column) for term, column in characters.vocabulary_.items()}
     both = (heads["issue"], heads["customer"])
     return Classifier(
         taxonomy=taxonomy,
         tokenizer=tokenizer,
-        words={term: int(column) for term, column in words.vocabulary_.items()},
-        characters={term: len(words.idf_) + int(column) for term, column in characters.vocabulary_.items()},
+        words=rows_of_words,
+        characters=rows_of_characters,
+        steps=_steps(rows_of_words, rows_of_characters),
         view_weights=(VIEW_WEIGHTS["words"], VIEW_WEIGHTS["characters"]),
         idf=np.concatenate([words.idf_, characters.idf_]),
         weights=np.ascontiguousarray(np.vstack([head.coef_ for head in both]).T, dtype=np.float32),
@@ -279,3 +284,15 @@ def compile_heads(
         customer_codes=tuple(str(code) for code in heads["customer"].classes_),
         thresholds=thresholds,
     )
+
+
+def _steps(words: dict[str, int], characters: dict[str, int]) -> NDArray[np.int64]:
+    """`Classifier.steps` of the two vocabularies."""
+    n_terms = len(words) + len(characters)
+    steps = np.empty(n_terms, dtype=np.int64)
+    for term, row in words.items():
+        first, paired, second = term.partition("\t")
+        steps[row] = words[first] << 32 | words[second] if paired else (n_terms + 1) << 32 | row
+    for term, row in characters.items():
+        steps[row] = (characters[term[:-1]] if len(term) > 1 else n_terms) << 32 | ord(term[-1])
+    return steps

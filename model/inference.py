@@ -6,13 +6,14 @@ Equal to the scikit-learn pipelines it is made from within 1e-9 (tests/test_infe
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain, pairwise, repeat
+from itertools import pairwise, repeat
 from operator import add, mul
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
@@ -26,7 +27,8 @@ MAX_ALSO = 2
 NO_MATTER = frozenset({"other", "greeting"})  # Not worth telling beside another issue.
 # Never in a normal form: slices that run over the end of the text meet it and are in no vocabulary.
 _END = "\0\0"
-_UNKNOWN = -1
+# Never in a normal form either, and a word of its own for jieba: parts the messages of a file.
+_SEPARATOR = "\n"
 
 
 class Scored(NamedTuple):
@@ -85,8 +87,12 @@ class Classifier:
     """Both heads, compiled.
 
     Attributes:
-        words, characters: term -> row of `weights`, for each view. The characters are closed under prefixes (a
-            prefix occurs wherever the run does), so that a lookup that fails ends the search for longer runs.
+        words, characters: term -> row of `weights`, for each view; the words' rows come first. The characters are
+            closed under prefixes (a prefix occurs wherever the run does), so that a lookup that fails ends the search
+            for longer runs.
+        steps: (n_terms,), the same terms as a trie for whole files: of each the row of the term it lengthens in the
+            upper half, what it adds in the lower half: a code point, or the row of the second word. Single characters
+            lengthen row n_terms; single words, which `words` finds, row n_terms + 1.
         view_weights: Euclidean length of the words' and the characters' part of a message.
         idf: (n_terms,).
         weights: (n_terms, n_issues + n_customers), single precision.
@@ -99,6 +105,7 @@ class Classifier:
     tokenizer: Tokenizer
     words: dict[str, int]
     characters: dict[str, int]
+    steps: NDArray[np.int64]
     view_weights: tuple[float, float]
     idf: Floats
     weights: NDArray[np.float32]
@@ -111,6 +118,9 @@ class Classifier:
     def __post_init__(self) -> None:
         # Plain floats for the few terms of one message: NumPy's cost a call would be most of the work.
         object.__setattr__(self, "_idf", self.idf.tolist())
+        index = pd.Index(self.steps)
+        index.get_indexer(index[:1])  # Its hash table is made now: two threads must not make it at once.
+        object.__setattr__(self, "_index", index)
 
     def __getstate__(self) -> dict[str, object]:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
@@ -138,13 +148,7 @@ class Classifier:
 
     def probabilities(self, messages: Sequence[str]) -> tuple[Floats, Floats]:
         """Probabilities (n_messages, n_issues) and (n_messages, n_customers), columns as in the codes."""
-        texts = [normalise(message).text for message in messages]
-        words, characters = self.words.get, self.characters.get
-        word_terms = [_word_terms(self.tokenizer.words(text)) for text in texts]
-        character_terms = [_character_terms(text) for text in texts]
-        scores = self._times_weights(self._tfidf(words, word_terms, self.view_weights[0]))
-        scores += self._times_weights(self._tfidf(characters, character_terms, self.view_weights[1]))
-        scores += self.intercepts
+        scores = self._times_weights(self._tfidf([normalise(message).text for message in messages])) + self.intercepts
         n = len(self.issue_codes)
         return _softmax(scores[:, :n] / self.temperatures[0]), _softmax(scores[:, n:] / self.temperatures[1])
 
@@ -191,23 +195,41 @@ class Classifier:
                 all_rows += rows
         return all_rows, np.array(all_values)
 
-    def _tfidf(self, lookup: Callable[[str, int], int], terms_of_texts: list[list[str]], weight: float) -> csr_array:
-        """Sparse (n_messages, n_terms), one view's TF-IDF."""
-        n = len(terms_of_texts)
-        lengths = np.fromiter(map(len, terms_of_texts), dtype=np.int64, count=n)
-        terms = chain.from_iterable(terms_of_texts)
-        rows = np.fromiter(map(lookup, terms, repeat(_UNKNOWN)), dtype=np.int32, count=int(lengths.sum()))
-        known = rows != _UNKNOWN
-        starts = np.concatenate([[0], np.cumsum(np.bincount(np.repeat(np.arange(n), lengths)[known], minlength=n))])
-        rows = rows[known]
-        matrix = csr_array((np.ones(len(rows)), rows, starts), shape=(n, len(self.idf)))
-        matrix.sum_duplicates()
-        matrix.data = (1.0 + np.log(matrix.data)) * self.idf[matrix.indices]
-        squares = np.concatenate([[0.0], np.cumsum(matrix.data**2)])
-        norms = np.sqrt(squares[matrix.indptr[1:]] - squares[matrix.indptr[:-1]])
-        norms[norms == 0] = 1.0
-        matrix.data *= np.repeat(weight / norms, np.diff(matrix.indptr))
-        return matrix
+    def _tfidf(self, texts: list[str]) -> csr_array:
+        """Sparse (n_messages, n_terms) of both views, each view's part of a row of its weight's length."""
+        joined = "".join(text + _SEPARATOR for text in texts)
+        owners, rows = self._terms(joined)
+        # One sort brings together what a message holds twice; its words come before its characters, as the rows do.
+        keys = (owners * len(self.idf) + rows)[rows >= 0]
+        keys.sort()
+        starts = np.flatnonzero(np.diff(keys, prepend=-1))
+        counts = np.diff(starts, append=len(keys))
+        owners, rows = np.divmod(keys[starts], len(self.idf))
+        values = (1.0 + np.log(counts)) * self.idf[rows]
+        parts = 2 * owners + (rows >= len(self.words))
+        norms = np.sqrt(np.bincount(parts, values**2, minlength=2 * len(texts)))
+        values *= np.take(self.view_weights, parts % 2) / norms[parts]
+        ends = np.cumsum(np.bincount(owners, minlength=len(texts)))
+        return csr_array((values, rows, np.concatenate([[0], ends])), shape=(len(texts), len(self.idf)))
+
+    def _terms(self, joined: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Of every run of one or two words and one to three characters the place of its message and its row, or -1."""
+        codes = np.frombuffer(joined.encode("utf-32-le"), dtype="<i4")
+        one = self._lengthened(np.full(len(codes), len(self.steps)), codes)
+        two = self._lengthened(one[:-1], codes[1:])
+        three = self._lengthened(two[:-1], codes[2:])
+        words = self.tokenizer.words(joined)
+        single = np.fromiter(map(self.words.get, words, repeat(-1)), dtype=np.int64, count=len(words))
+        pairs = self._lengthened(single[:-1], single[1:])
+        of_char = np.cumsum(codes == ord(_SEPARATOR))
+        of_word = np.cumsum(np.fromiter(map(_SEPARATOR.__eq__, words), dtype=bool, count=len(words)))
+        owners = (of_word, of_word[:-1], of_char, of_char[:-1], of_char[:-2])
+        return np.concatenate(owners), np.concatenate([single, pairs, one, two, three])
+
+    def _lengthened(self, rows: NDArray[np.int64], added: NDArray[np.signedinteger]) -> NDArray[np.int64]:
+        """Rows of the terms that are longer by what is added; -1 for no term, and where either is -1."""
+        index: pd.Index[int] = self._index  # type: ignore[attr-defined]
+        return index.get_indexer(pd.Index((rows << 32) | added))
 
     def _times_weights(self, matrix: csr_array) -> Floats:
         """`matrix @ weights` in double precision, widening only the rows of `weights` that these messages use."""

@@ -16,7 +16,7 @@ from model.inference import Classifier
 from model.validated_yaml import read_text
 
 FORMATS = (".csv", ".xlsx", ".jsonl", ".parquet")
-CHUNK = 20_000
+CHUNK = 5_000
 XLSX_ROWS = 1_048_576  # Excel's limit, header included.
 
 
