@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 
 Floats = NDArray[np.float64]
 REGRESSION_C = 10.0
-SVM_C = 0.5
+SVM_C = 1.0
 # liblinear's own for this solver; scikit-learn's 1e-4 is no more right and takes a quarter longer.
 SVM_TOLERANCE = 0.1
 # Ten epochs of SAGA are as right as the converged solution and take a tenth of the time; few messages need more.
@@ -34,7 +34,8 @@ BACKGROUND_LENGTH = 1.0
 class CalibratedLinear(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Multinomial logistic regression plus linear SVM: two linear models, whose scores add up to one linear model.
 
-    The SVM is a little more often right, the regression better calibrated; the sum is both (notebooks/02_models.ipynb).
+    The SVM is more often right, the regression better calibrated. Eight parts to one with C = 1 is 0.7 points more
+    accurate on unseen voices than two to one with C = 0.5, for 0.01 of log loss (three folds of voices).
     A temperature, fitted on held-out scores, turns the sum into probabilities of unseen messages.
 
     Args:
@@ -49,7 +50,7 @@ class CalibratedLinear(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         temperature_: scores are divided by it before the softmax.
     """
 
-    def __init__(self, svm_weight: float = 2.0, class_weight_power: float = 0.0) -> None:
+    def __init__(self, svm_weight: float = 8.0, class_weight_power: float = 0.0) -> None:
         self.svm_weight = svm_weight
         self.class_weight_power = class_weight_power
 
