@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from hashlib import sha512
 
 import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from scipy.special import softmax
 from sklearn.base import clone
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import FeatureUnion, Pipeline
 
 from model.dataset import Message
-from model.evaluation import Report, evaluate
-from model.features import VIEW_WEIGHTS, build_features
+from model.evaluation import Report
+from model.features import VIEW_WEIGHTS, build_features, unknown_share
 from model.head import CalibratedLinear, Floats, fit_temperature
 from model.inference import NO_MATTER, Classifier, Thresholds
+from model.predictions import Predictions
 from model.taxonomy import Head, Taxonomy
 from model.text import Tokenizer, clauses, normalise
 
@@ -47,6 +49,7 @@ class FittedFold:
         scores: each head's, (n_held_out, n_labels).
         clause_owners: for each clause of the held-out messages the message's place.
         clause_scores: the clauses' issue scores, (n_clauses, n_issues).
+        unknown_words: share of each held-out message's words that the vocabulary lacks, (n_held_out,).
     """
 
     features: FeatureUnion
@@ -54,6 +57,7 @@ class FittedFold:
     scores: dict[Head, Floats]
     clause_owners: list[int]
     clause_scores: Floats
+    unknown_words: Floats
 
 
 @dataclass(frozen=True)
@@ -63,11 +67,13 @@ class Fitted:
     Attributes:
         classifier: compiled, ready to serve.
         pipelines: the two fitted scikit-learn pipelines it was compiled from (normalised texts in).
-        held_out: metrics on messages whose voice the scoring model had never seen.
+        predictions: of every message, by a model that had never seen its voice.
+        held_out: their metrics.
     """
 
     classifier: Classifier
     pipelines: dict[Head, Pipeline]
+    predictions: Predictions
     held_out: Report
 
 
@@ -112,17 +118,20 @@ def fit(
         also=_also_threshold(further, best, messages),
     )
     classifier = compile_heads(features, heads, taxonomy, tokenizer, thresholds)
-    report = evaluate(
+    unknown_words = np.empty(len(texts))
+    for (_, test), result in zip(folds, results, strict=True):
+        unknown_words[test] = result.unknown_words
+    predictions = Predictions(
         messages,
         probabilities["issue"],
         classifier.issue_codes,
         probabilities["customer"],
         classifier.customer_codes,
         [[code for code, confidence in f.items() if confidence >= thresholds.also] for f in further],
-        thresholds.abstain,
+        unknown_words,
     )
     pipelines = {name: Pipeline([("features", features), ("head", head)]) for name, head in heads.items()}
-    return Fitted(classifier, pipelines, report)
+    return Fitted(classifier, pipelines, predictions, predictions.report(thresholds.abstain))
 
 
 def held_out_probabilities(messages: Sequence[Message], lexicon: list[str], head: Head) -> Floats:
@@ -139,13 +148,17 @@ def held_out_probabilities(messages: Sequence[Message], lexicon: list[str], head
 
 
 def split_by_voice(messages: Sequence[Message]) -> list[Fold]:
-    """FOLDS splits (train, test) stratified by issue that never part a voice; by message where voices are too few."""
-    voices = [message.voice for message in messages]
+    """FOLDS splits (train, test) that never part a voice; by message, stratified by issue, where voices are too few.
+
+    A voice's name alone decides its split: when messages are added, the others are judged as before but for what the
+    new ones teach, so that two trainings can be compared message by message.
+    """
     issues = [message.issue for message in messages]
-    if len(set(voices)) >= FOLDS:
-        by_voice = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0)
-        return list(by_voice.split(voices, issues, voices))
-    return list(StratifiedKFold(FOLDS, shuffle=True, random_state=0).split(issues, issues))
+    fold_of = {voice: int(sha512(voice.encode()).hexdigest(), 16) % FOLDS for voice in {m.voice for m in messages}}
+    if len(set(fold_of.values())) < FOLDS:
+        return list(StratifiedKFold(FOLDS, shuffle=True, random_state=0).split(issues, issues))
+    fold = np.array([fold_of[message.voice] for message in messages])
+    return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(FOLDS)]
 
 
 def _texts_and_labels(messages: Sequence[Message]) -> tuple[list[str], dict[Head, Labels]]:
@@ -166,12 +179,14 @@ def _fit_heads(tokenizer: Tokenizer, texts: list[str], labels: dict[Head, Labels
         features.transform(some) if some else X[:0] for some in (held_out, [clause for _, clause in parts])
     )
     heads = {name: clone(HEADS[name]).fit(X, y[train]) for name, y in labels.items()}
+    vocabulary = features["words"].vocabulary_
     return FittedFold(
         features=features,
         heads=heads,
         scores={name: head.decision_function(X_test) for name, head in heads.items()},
         clause_owners=[int(place) for place, _ in parts],
         clause_scores=heads["issue"].decision_function(X_clauses) if "issue" in heads else np.empty((0, 0)),
+        unknown_words=np.array([unknown_share(tokenizer.words(text), vocabulary) for text in held_out]),
     )
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from model.features import unknown_share
 from model.taxonomy import Taxonomy
 from model.text import Normalised, Tokenizer, clauses, normalise
 
@@ -147,6 +148,11 @@ class Classifier:
         scores += self.intercepts
         n = len(self.issue_codes)
         return _softmax(scores[:, :n] / self.temperatures[0]), _softmax(scores[:, n:] / self.temperatures[1])
+
+    def unknown_words(self, messages: Sequence[str]) -> Floats:
+        """Share of each message's words that training never met (or only once), (n_messages,)."""
+        words = (self.tokenizer.words(normalise(message).text) for message in messages)
+        return np.array([unknown_share(some, self.words) for some in words])
 
     def _also(self, text: str, primary: str) -> tuple[Scored, ...]:
         """Issues that single clauses raise beside the primary one, likeliest first."""
