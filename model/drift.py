@@ -39,6 +39,7 @@ UNKNOWN_WORD_EDGES = (0.0, 0.1, 0.25, 0.5)  # Most messages have no unknown word
 CONFIDENCE_BINS = 10
 EMPTY_BIN = 0.5  # What an empty bin counts, in messages, so that the logarithm exists.
 GROWN_SHOWN = 3
+CHUNK = 200  # Messages scored at a time: a server's other threads get their turn between two.
 
 
 @dataclass(frozen=True)
@@ -119,9 +120,15 @@ class Drift(BaseModel):
 
 def traffic(classifier: Classifier, texts: Sequence[str]) -> Traffic:
     """What the classifier says of messages."""
-    issues, _ = classifier.probabilities(texts)
-    best = np.asarray(classifier.issue_codes)[issues.argmax(axis=1)].tolist() if len(texts) else []
-    return Traffic(best, issues.max(axis=1, initial=0.0), classifier.unknown_words(texts))
+    best: list[str] = []
+    confidence, unknown_words = [np.empty(0)], [np.empty(0)]
+    for start in range(0, len(texts), CHUNK):
+        chunk = texts[start : start + CHUNK]
+        issues, _ = classifier.probabilities(chunk)
+        best += [classifier.issue_codes[column] for column in issues.argmax(axis=1)]
+        confidence.append(issues.max(axis=1))
+        unknown_words.append(classifier.unknown_words(chunk))
+    return Traffic(best, np.concatenate(confidence), np.concatenate(unknown_words))
 
 
 def reference(predictions: Predictions, abstain: float) -> Reference:

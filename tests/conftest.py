@@ -30,9 +30,9 @@ settings.register_profile("project", deadline=None, max_examples=200)
 settings.load_profile("project")
 
 
-def shouhou(*arguments: str, artifacts: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run the command line as a user would."""
-    environment = {**os.environ, "COLUMNS": "200"}
+def shouhou(*arguments: str, artifacts: Path | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line as a user would, with environment variables."""
+    environment = {**os.environ, "COLUMNS": "200", **variables}
     if artifacts is not None:
         environment["SHOUHOU_ARTIFACTS"] = str(artifacts)
     return subprocess.run(
