@@ -16,12 +16,12 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 
 from model.dataset import Message
 from model.evaluation import Report
-from model.features import VIEW_WEIGHTS, build_features, unknown_share
+from model.features import VIEW_WEIGHTS, build_features
 from model.head import CalibratedLinear, Floats, fit_temperature
 from model.inference import NO_MATTER, Classifier, Thresholds
 from model.predictions import Predictions
 from model.taxonomy import Head, Taxonomy
-from model.text import Tokenizer, clauses, normalise
+from model.text import Tokenizer, clauses, normalise, unknown_share
 
 FOLDS = 5
 JOBS = 2

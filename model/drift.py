@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
-from scipy.stats import chi2
+from scipy.special import chdtri
 
 from model.inference import Classifier
 from model.predictions import Predictions
@@ -30,10 +30,10 @@ MEASURE_NAMES: dict[Measure, str] = {
 # Below 0.1 no change, above 0.25 a change that asks for action: Siddiqi, Credit Risk Scorecards, Wiley 2006, ch. 8.
 WATCH_PSI = 0.1
 ACT_PSI = 0.25
-# Of two samples of the same population, (1/n + 1/m) times this quantile of chi-squared is rarely exceeded: few messages
-# in many bins reach 0.25 by chance. Yurdakul and Naranjo, Statistical properties of the population stability index,
+# Two samples of the same population exceed (1/n + 1/m) times the quantile of chi-squared this often: few messages in
+# many bins reach 0.25 by chance. Yurdakul and Naranjo, Statistical properties of the population stability index,
 # Journal of Risk Model Validation 14 (4), 2020.
-CHANCE_QUANTILE = 0.95
+CHANCE = 0.05
 MIN_MESSAGES = 100
 UNKNOWN_WORD_EDGES = (0.0, 0.1, 0.25, 0.5)  # Most messages have no unknown word: a bin of their own, then the rest.
 CONFIDENCE_BINS = 10
@@ -186,7 +186,7 @@ def stability_index(before: Sequence[int], now: Sequence[int]) -> float:
 
 def _measure(measure: Measure, before: list[int], now: list[int]) -> MeasureDrift:
     freedom = sum(max(pair) > 0 for pair in zip(before, now, strict=True)) - 1
-    by_chance = (1 / sum(before) + 1 / sum(now)) * float(chi2.ppf(CHANCE_QUANTILE, max(freedom, 1)))
+    by_chance = (1 / sum(before) + 1 / sum(now)) * float(chdtri(max(freedom, 1), CHANCE))
     return MeasureDrift(
         measure=measure,
         name=MEASURE_NAMES[measure],

@@ -7,7 +7,6 @@ measurement (notebooks/02_models.ipynb): longer character runs, pinyin and style
 from __future__ import annotations
 
 import itertools
-from collections.abc import Container, Sequence
 
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import FeatureUnion
@@ -33,12 +32,6 @@ class WordView:
 def character_view(text: str) -> list[str]:
     """Runs of one to three characters."""
     return [text[i : i + n] for i in range(len(text)) for n in range(1, min(MAX_CHARACTER_NGRAM, len(text) - i) + 1)]
-
-
-def unknown_share(words: Sequence[str], vocabulary: Container[str]) -> float:
-    """Share of a message's words (punctuation left out) that the vocabulary lacks; 0 of a message without words."""
-    spoken = [word for word in words if word.isalnum()]
-    return sum(word not in vocabulary for word in spoken) / len(spoken) if spoken else 0.0
 
 
 def build_features(tokenizer: Tokenizer) -> FeatureUnion:

@@ -16,9 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from model.features import unknown_share
 from model.taxonomy import Taxonomy
-from model.text import Normalised, Tokenizer, clauses, normalise
+from model.text import Normalised, Tokenizer, clauses, normalise, unknown_share
 
 Floats = NDArray[np.float64]
 MAX_EVIDENCE = 5

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
-from model import promotions, registry
 from model.cli import JsonFlag, err, out
-from model.comparison import FROZEN, METRIC_NAMES, Comparison, Version, compare, compare_on, load_version
-from model.dataset import read_messages
 from model.errors import InputError
-from model.gate import load_gate, refusals
 from model.paths import artifacts_dir
+
+if TYPE_CHECKING:
+    from model.comparison import Comparison, Version
 
 app = typer.Typer(help="模型版本：列出、比较、启用、退回。", no_args_is_help=True)
 
@@ -29,6 +29,8 @@ By = Annotated[str | None, typer.Option(help="谁决定的，默认取登录名�
 @app.command("list")
 def list_(as_json: JsonFlag = False) -> None:
     """列出所有版本和启用记录：谁、何时、为什么。"""
+    from model import promotions, registry
+
     artifacts = artifacts_dir()
     current = registry.current_version(artifacts)
     manifests = registry.versions(artifacts)
@@ -62,10 +64,8 @@ def list_(as_json: JsonFlag = False) -> None:
     for column in ("时间", "操作", "版本", "此前", "谁", "理由"):
         record.add_column(column)
     for entry, had_effect in history[-SHOWN_PROMOTIONS:]:
-        action = (
-            ACTIONS[entry.action] + ("（强制）" if entry.refusals else "") + ("" if had_effect else "（中断，未生效）")
-        )
-        record.add_row(entry.at, action, entry.version, entry.before or "", entry.by, entry.reason)
+        action = ACTIONS[entry.action] + "（强制）" * bool(entry.refusals) + "（中断，未生效）" * (not had_effect)
+        record.add_row(entry.at, action, entry.version, entry.before or "", escape(entry.by), escape(entry.reason))
     out.print(record)
 
 
@@ -81,6 +81,8 @@ def compare_(
 
     达不到启用门槛（model/gate.yaml）时退出码为 1。
     """
+    from model.gate import load_gate, refusals
+
     artifacts = artifacts_dir()
     champion = champion or _current(artifacts)
     candidate = candidate or _newest_other(artifacts, champion)
@@ -111,6 +113,8 @@ def promote(
     as_json: JsonFlag = False,
 ) -> None:
     """启用一个版本：先验证、与正使用的版本比较，不更差才切换；运行中的服务一秒内换上。"""
+    from model import promotions, registry
+
     artifacts = artifacts_dir()
     reason = reason.strip()
     if force and not reason:
@@ -142,12 +146,16 @@ def rollback(
     as_json: JsonFlag = False,
 ) -> None:
     """退回启用现版本之前的版本；再退一次，再往前一个。"""
+    from model import promotions
+
     decision = promotions.Decision(by=by or promotions.login_name(), reason=reason.strip())
     _print_current(promotions.rollback(artifacts_dir(), decision), as_json)
 
 
 def print_comparison(result: Comparison) -> None:
     """The comparison for a person at a terminal."""
+    from model.comparison import FROZEN, METRIC_NAMES
+
     where = "现版本的训练消息，双方都没见过其作者" if result.evaluated_on == FROZEN else result.evaluated_on
     table = Table(title=f"{result.champion.n} 条（{where}）")
     for column in ("指标", "现版本", "候选", "变化"):
@@ -196,6 +204,9 @@ def _reasons_against(artifacts: Path, current: str, version: str, force: bool) -
     Raises:
         InputError: the candidate is broken, or, not forced, the version in use is.
     """
+    from model.comparison import compare
+    from model.gate import load_gate, refusals
+
     candidate = _load(artifacts, version)
     try:
         champion = _load(artifacts, current)
@@ -208,6 +219,9 @@ def _reasons_against(artifacts: Path, current: str, version: str, force: bool) -
 
 
 def _compare(champion: Version, candidate: Version, data: Path | None) -> Comparison:
+    from model.comparison import compare, compare_on
+    from model.dataset import read_messages
+
     if data is None:
         return compare(champion, candidate)
     messages = read_messages(data, candidate.classifier.taxonomy)
@@ -215,19 +229,26 @@ def _compare(champion: Version, candidate: Version, data: Path | None) -> Compar
 
 
 def _load(artifacts: Path, version: str) -> Version:
-    promotions.require(artifacts, version)
+    from model.comparison import load_version
+    from model.promotions import require
+
+    require(artifacts, version)
     return load_version(artifacts, version)
 
 
 def _current(artifacts: Path) -> str:
-    current = registry.current_version(artifacts)
+    from model.registry import current_version
+
+    current = current_version(artifacts)
     if current is None:
         raise InputError("no trained model", remedy="run `shouhou train`", path=artifacts)
     return current
 
 
 def _newest_other(artifacts: Path, champion: str) -> str:
-    others = [manifest.version for manifest in registry.versions(artifacts) if manifest.version != champion]
+    from model.registry import versions
+
+    others = [manifest.version for manifest in versions(artifacts) if manifest.version != champion]
     if not others:
         raise InputError("there is no candidate", remedy="run `shouhou train`", path=artifacts)
     return others[-1]

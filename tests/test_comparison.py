@@ -190,7 +190,7 @@ def test_on_a_labelled_file(champion: Version, week: list[Message]) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ("accuracy_drop_points: 0.5", "accuracy_drop_points: -1", r"gate\.yaml:6: accuracy_drop_points"),
+        ("accuracy_drop_points: 0.5", "accuracy_drop_points: -1", r"gate\.yaml:5: accuracy_drop_points"),
         ("label_min_examples", "label_min", r"gate\.yaml"),
     ],
 )

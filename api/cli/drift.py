@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -11,12 +11,11 @@ from rich.table import Table
 from api.settings import load_settings
 from api.store.database import open_store
 from api.store.recent import recent_messages
-from model import registry
 from model.cli import JsonFlag, err, out
-from model.dataset import read_rows
-from model.drift import WATCH_PSI, Drift, traffic
-from model.drift import drift as compare
 from model.paths import artifacts_dir
+
+if TYPE_CHECKING:
+    from model.drift import Drift
 
 MAX_MESSAGES = 50_000
 
@@ -29,6 +28,11 @@ def drift(
     as_json: JsonFlag = False,
 ) -> None:
     """最近的消息与训练数据还像不像：生词、把握、把握不足、问题构成（PSI）；该标注时会说。"""
+    from model import registry
+    from model.dataset import read_rows
+    from model.drift import drift as compare
+    from model.drift import traffic
+
     classifier, manifest = registry.load(artifacts_dir())
     if input_file is None:
         texts = recent_messages(open_store(load_settings()), days, MAX_MESSAGES)
@@ -44,6 +48,8 @@ def drift(
 
 
 def _print(found: Drift, names: dict[str, str]) -> None:
+    from model.drift import WATCH_PSI
+
     if found.measures:
         table = Table(title=f"{found.n} 条消息，对照训练数据")
         for column in ("", "PSI", "该标注的门槛", ""):
