@@ -204,7 +204,11 @@ def read_manifest(artifacts: Path, version: str) -> Manifest:
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror})", remedy=RETRAIN, path=path) from error
     except ValidationError as error:
-        raise InputError("the manifest is damaged", remedy=f"restore it, or {RETRAIN}", path=path) from error
+        raise InputError(
+            "the manifest is damaged, or of another version of this program",
+            remedy=f"restore it, or {RETRAIN}",
+            path=path,
+        ) from error
 
 
 def write_atomically(path: Path, text: str) -> None:
