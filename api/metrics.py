@@ -31,6 +31,16 @@ UNRECORDED = Counter("shouhou_unrecorded_total", "Recommendations answered but n
 STORE_COMMIT_SECONDS = Histogram("shouhou_store_commit_seconds", "Time to write one batch of recommendations")
 STORE_QUEUE = Gauge("shouhou_store_queue", "Recommendations waiting to be written", multiprocess_mode="livesum")
 MODEL = Gauge("shouhou_model_workers", "Workers that serve the version", ["version"], multiprocess_mode="livesum")
+DRIFT = Gauge(
+    "shouhou_drift_psi",
+    "Population stability index of recent messages against the training data; from 0.25 new labels are due",
+    ["measure"],
+    multiprocess_mode="livemostrecent",
+)
+DRIFT_MESSAGES = Gauge(
+    "shouhou_drift_messages", "Recent messages that the drift was measured on", multiprocess_mode="livemostrecent"
+)
+TIME_TO_LABEL = Gauge("shouhou_time_to_label", "1 when new labels are due", multiprocess_mode="livemostrecent")
 RELOAD_FAILURES = Counter("shouhou_model_reload_failures_total", "Promoted versions that could not be loaded")
 
 

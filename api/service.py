@@ -12,6 +12,7 @@ from fastapi import Depends, Request
 from sqlalchemy import Engine
 
 from api import metrics
+from api.drift_watch import DriftWatch
 from api.keyring import KeyRing
 from api.model_in_use import ModelInUse, ModelState
 from api.rate_limit import RateLimit
@@ -53,7 +54,9 @@ async def run_service(settings: Settings, state: ModelState | None) -> AsyncIter
     if recorder is not None:
         recorder.start()
         metrics.STORE_QUEUE.set_function(lambda: recorder.waiting)
-    beside = [asyncio.create_task(work) for work in (keys.keep_fresh(), templates.keep_fresh(), model.watch())]
+    drift = DriftWatch(engine, model)
+    works = (keys.keep_fresh(), templates.keep_fresh(), model.watch(), drift.keep_fresh())
+    beside = [asyncio.create_task(work) for work in works]
     try:
         yield service
     finally:

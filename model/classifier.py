@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from hashlib import sha512
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -11,16 +12,17 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from scipy.special import softmax
 from sklearn.base import clone
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import FeatureUnion, Pipeline
 
 from model.dataset import Message
-from model.evaluation import Report, evaluate
+from model.evaluation import Report
 from model.features import VIEW_WEIGHTS, build_features
 from model.head import CalibratedLinear, Floats, fit_temperature
 from model.inference import NO_MATTER, Classifier, Thresholds
+from model.predictions import Predictions
 from model.taxonomy import Head, Taxonomy
-from model.text import Tokenizer, clauses, normalise
+from model.text import Tokenizer, clauses, normalise, unknown_share
 
 FOLDS = 5
 JOBS = 2
@@ -49,12 +51,14 @@ class HeldOut:
         scores: each head's, (n_held_out, n_labels).
         clause_owners: for each clause of the held-out messages the message's place.
         clause_scores: the clauses' issue scores, (n_clauses, n_issues).
+        unknown_words: share of each held-out message's words that the vocabulary lacks, (n_held_out,).
     """
 
     classes: dict[Head, Labels]
     scores: dict[Head, Floats]
     clause_owners: list[int]
     clause_scores: Floats
+    unknown_words: Floats
 
 
 @dataclass(frozen=True)
@@ -64,11 +68,13 @@ class Fitted:
     Attributes:
         classifier: compiled, ready to serve.
         pipelines: the two fitted scikit-learn pipelines it was compiled from (normalised texts in).
-        held_out: metrics on messages whose voice the scoring model had never seen.
+        predictions: of every message, by a model that had never seen its voice.
+        held_out: their metrics.
     """
 
     classifier: Classifier
     pipelines: dict[Head, Pipeline]
+    predictions: Predictions
     held_out: Report
 
 
@@ -125,17 +131,20 @@ def fit(
         also=_also_threshold(further, best, messages),
     )
     classifier = compile_heads(features, heads, taxonomy, tokenizer, thresholds)
-    report = evaluate(
+    unknown_words = np.empty(len(texts))
+    for (_, test), result in zip(folds, results, strict=True):
+        unknown_words[test] = result.unknown_words
+    predictions = Predictions(
         messages,
         probabilities["issue"],
         classifier.issue_codes,
         probabilities["customer"],
         classifier.customer_codes,
         [[code for code, confidence in f.items() if confidence >= thresholds.also] for f in further],
-        thresholds.abstain,
+        unknown_words,
     )
     pipelines = {name: Pipeline([("features", features), ("head", head)]) for name, head in heads.items()}
-    return Fitted(classifier, pipelines, report)
+    return Fitted(classifier, pipelines, predictions, predictions.report(thresholds.abstain))
 
 
 def held_out_probabilities(messages: Sequence[Message], lexicon: list[str], head: Head) -> Floats:
@@ -152,13 +161,17 @@ def held_out_probabilities(messages: Sequence[Message], lexicon: list[str], head
 
 
 def split_by_voice(messages: Sequence[Message]) -> list[Fold]:
-    """FOLDS splits (train, test) stratified by issue that never part a voice; by message where voices are too few."""
-    voices = [message.voice for message in messages]
+    """FOLDS splits (train, test) that never part a voice; by message, stratified by issue, where voices are too few.
+
+    A voice's name alone decides its split: when messages are added, the others are judged as before but for what the
+    new ones teach, so that two trainings can be compared message by message.
+    """
     issues = [message.issue for message in messages]
-    if len(set(voices)) >= FOLDS:
-        by_voice = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0)
-        return list(by_voice.split(voices, issues, voices))
-    return list(StratifiedKFold(FOLDS, shuffle=True, random_state=0).split(issues, issues))
+    fold_of = {voice: int(sha512(voice.encode()).hexdigest(), 16) % FOLDS for voice in {m.voice for m in messages}}
+    if len(set(fold_of.values())) < FOLDS:
+        return list(StratifiedKFold(FOLDS, shuffle=True, random_state=0).split(issues, issues))
+    fold = np.array([fold_of[message.voice] for message in messages])
+    return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(FOLDS)]
 
 
 def _texts_and_labels(messages: Sequence[Message]) -> tuple[list[str], dict[Head, Labels]]:
@@ -195,7 +208,9 @@ def _score_held_out(
     features, heads = _fit_heads(
         tokenizer, [texts[i] for i in train], {name: y[train] for name, y in labels.items()}, background
     )
-    X = features.transform([texts[i] for i in test])
+    vocabulary = features["words"].vocabulary_
+    held_out = [texts[i] for i in test]
+    X = features.transform(held_out)
     parts = [(int(place), clause) for place in test for clause in clauses(texts[place])]
     X_clauses = features.transform([clause for _, clause in parts]) if parts else X[:0]
     return HeldOut(
@@ -203,6 +218,7 @@ def _score_held_out(
         scores={name: head.decision_function(X) for name, head in heads.items()},
         clause_owners=[place for place, _ in parts],
         clause_scores=heads["issue"].decision_function(X_clauses) if "issue" in heads else np.empty((0, 0)),
+        unknown_words=np.array([unknown_share(tokenizer.words(text), vocabulary) for text in held_out]),
     )
 
 

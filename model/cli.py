@@ -1,4 +1,4 @@
-"""`shouhou`: train, evaluate, predict, recommend, models; the service adds its own commands."""
+"""`shouhou`: train, evaluate, predict, recommend; other files add their commands by entry points."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ JsonFlag = Annotated[bool, typer.Option("--json", help="输出 JSON，供程序�
 
 def main() -> None:
     """Run a command; a mistake in the input is one line on stderr and exit code 2."""
-    add_service_commands()
+    add_commands()
     try:
         app()
     except InputError as error:
@@ -72,8 +72,8 @@ def train(
     output: Annotated[Path | None, typer.Option(help="模型版本存放处，默认 .artifacts。")] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """训练两个分类器，校准、评估，存为新版本并启用。"""
-    from model import registry
+    """训练两个分类器，校准、评估，存为候选版本；还没有模型时直接启用。"""
+    from model import promotions, registry
     from model.classifier import FOLDS, fit
     from model.dataset import load_messages
     from model.taxonomy import load_taxonomy
@@ -89,12 +89,17 @@ def train(
     with progress_bar() as bar:
         task = bar.add_task("训练", total=FOLDS + 1)
         fitted = fit(messages, taxonomy, lexicon, lambda: bar.advance(task), background)
-    manifest = registry.save(fitted.classifier, messages, fitted.held_out, artifacts)
-    registry.set_current(artifacts, manifest.version)
+    manifest = registry.save(fitted.classifier, fitted.predictions, artifacts)
+    is_current = promotions.adopt_first(artifacts, manifest.version, promotions.Decision(by=promotions.login_name()))
     if as_json:
-        print(manifest.model_dump_json())
+        print(json.dumps({**manifest.model_dump(), "current": is_current}, ensure_ascii=False))
         return
     out.print(f"已训练 [bold]{manifest.version}[/bold]，{manifest.messages} 条消息，存于 {artifacts}")
+    if is_current:
+        out.print("此前没有模型，已启用")
+    else:
+        out.print("这是候选版本，还没有启用。与正使用的版本比较，再启用：", style="yellow")
+        out.print(f"  shouhou models compare {manifest.version}\n  shouhou models promote {manifest.version}")
     out.print("以下为留出评估：每条消息都由没见过其作者的模型打分。")
     print_report(fitted.held_out.model_dump())
 
@@ -106,23 +111,13 @@ def evaluate(
     """用标注好的消息评估当前模型。"""
     from model import registry
     from model.dataset import read_messages
-    from model.evaluation import evaluate as measure
+    from model.predictions import predict_labelled
 
     classifier, manifest = registry.load(artifacts_dir())
     messages = read_messages(data, classifier.taxonomy)
     if not messages:
         raise InputError("no messages", remedy="add lines text,issue,customer", path=data)
-    issues, customers = classifier.probabilities([message.text for message in messages])
-    also = [[label.code for label in classifier.predict(message.text).also] for message in messages]
-    report = measure(
-        messages,
-        issues,
-        classifier.issue_codes,
-        customers,
-        classifier.customer_codes,
-        also,
-        classifier.thresholds.abstain,
-    )
+    report = predict_labelled(classifier, messages).report(classifier.thresholds.abstain)
     result = {"model_version": manifest.version, **report.model_dump()}
     if as_json:
         print(json.dumps(result, ensure_ascii=False))
@@ -338,59 +333,8 @@ def playbook_check(as_json: JsonFlag = False) -> None:
         raise typer.Exit(1)
 
 
-models = typer.Typer(help="模型版本：列出、启用、退回。", no_args_is_help=True)
-app.add_typer(models, name="models")
-
-
-@models.command("list")
-def list_models(as_json: JsonFlag = False) -> None:
-    """列出所有模型版本，标出正在使用的。"""
-    from model import registry
-
-    artifacts = artifacts_dir()
-    current = registry.current_version(artifacts)
-    manifests = registry.versions(artifacts)
-    if as_json:
-        rows = [{**m.model_dump(exclude={"metrics"}), "current": m.version == current} for m in manifests]
-        print(json.dumps(rows, ensure_ascii=False))
-        return
-    table = Table()
-    for column in ("", "版本", "训练于", "消息", "问题类型准确率", "客户类型准确率"):
-        table.add_column(column)
-    for m in manifests:
-        mark = "▶" if m.version == current else ""
-        scores = (f"{m.metrics.issue_accuracy:.4f}", f"{m.metrics.customer_accuracy:.4f}")
-        table.add_row(mark, m.version, m.trained_at, str(m.messages), *scores)
-    out.print(table)
-
-
-@models.command()
-def promote(version: Annotated[str, typer.Argument(metavar="版本")], as_json: JsonFlag = False) -> None:
-    """启用一个版本：先验证，再切换；运行中的服务一秒内换上。"""
-    from model import registry
-
-    registry.promote(artifacts_dir(), version)
-    print_current(version, as_json)
-
-
-@models.command()
-def rollback(as_json: JsonFlag = False) -> None:
-    """退回上一个启用过的版本。"""
-    from model import registry
-
-    print_current(registry.rollback(artifacts_dir()), as_json)
-
-
-def print_current(version: str, as_json: bool) -> None:
-    """Which version is in use now."""
-    if as_json:
-        print(json.dumps({"current": version}))
-    else:
-        out.print(f"正在使用 {version}", markup=False)
-
-
-def add_service_commands() -> None:
-    """Add the commands that the service brings: entry points, so that nothing here imports `api`."""
+def add_commands() -> None:
+    """Add the commands of other files: entry points, so that nothing here imports `api`."""
     for entry in sorted(entry_points(group="shouhou.commands"), key=lambda entry: entry.name):
         command = entry.load()
         if isinstance(command, typer.Typer):

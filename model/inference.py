@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from model.taxonomy import Taxonomy
-from model.text import Normalised, Tokenizer, clauses, normalise
+from model.text import Normalised, Tokenizer, clauses, normalise, unknown_share
 
 Floats = NDArray[np.float64]
 MAX_EVIDENCE = 5
@@ -151,6 +151,11 @@ class Classifier:
         scores = self._times_weights(self._tfidf([normalise(message).text for message in messages])) + self.intercepts
         n = len(self.issue_codes)
         return _softmax(scores[:, :n] / self.temperatures[0]), _softmax(scores[:, n:] / self.temperatures[1])
+
+    def unknown_words(self, messages: Sequence[str]) -> Floats:
+        """Share of each message's words that training never met (or only once), (n_messages,)."""
+        words = (self.tokenizer.words(normalise(message).text) for message in messages)
+        return np.array([unknown_share(some, self.words) for some in words])
 
     def _also(self, text: str, primary: str) -> tuple[Scored, ...]:
         """Issues that single clauses raise beside the primary one, likeliest first."""

@@ -1,19 +1,17 @@
-"""Model versions on disk: save, verify, load, promote, roll back.
+"""Model versions on disk: save, verify, load.
 
-`<artifacts>/<version>/model.joblib` with `manifest.json`; `<artifacts>/current` names the version in use,
-`previous` the one before.
+`<artifacts>/<version>/model.joblib` with `held_out.parquet` (what was predicted of each training message by a model
+that had not seen its voice) and `manifest.json`; `<artifacts>/current` names the version in use.
 joblib files are code: nothing is loaded whose SHA-256 the manifest does not vouch for.
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -22,16 +20,17 @@ import joblib
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from model.dataset import Message
+from model.drift import Reference, reference
 from model.errors import InputError
 from model.evaluation import Report
 from model.inference import Classifier
+from model.predictions import Predictions, load_predictions
 from model.text import TOKENIZER_ENGINE
 
 ARTIFACT = "model.joblib"
+HELD_OUT = "held_out.parquet"
 MANIFEST = "manifest.json"
 CURRENT = "current"
-PREVIOUS = "previous"
-LOCK = ".promotions"
 LIBRARIES = ("scikit-learn", "numpy", "scipy", "joblib", "rjieba", "opencc")
 RETRAIN = "run `shouhou train` to make a new one"
 
@@ -45,6 +44,7 @@ class Manifest(BaseModel):
     trained_at: str
     sha256: str
     size_bytes: int
+    held_out_sha256: str
     tokenizer: str
     libraries: dict[str, str]
     data_fingerprint: str
@@ -52,9 +52,10 @@ class Manifest(BaseModel):
     taxonomy_version: str
     thresholds: dict[str, float]
     metrics: Report
+    reference: Reference
 
 
-def fingerprint(messages: list[Message]) -> str:
+def fingerprint(messages: Sequence[Message]) -> str:
     """SHA-256 over texts and labels, independent of the files they stand in."""
     digest = hashlib.sha256()
     for row in sorted("\0".join((m.text, m.issue, "|".join(m.secondary), m.customer)) for m in messages):
@@ -63,14 +64,20 @@ def fingerprint(messages: list[Message]) -> str:
     return digest.hexdigest()
 
 
-def save(classifier: Classifier, messages: list[Message], metrics: Report, artifacts: Path) -> Manifest:
+def save(classifier: Classifier, held_out: Predictions, artifacts: Path) -> Manifest:
     """Write a version aside, make it durable, move it into place. It is not yet current.
+
+    Args:
+        classifier: fitted on all messages.
+        held_out: of those messages, each by a model that had not seen its voice.
+        artifacts: folder of the versions.
 
     Raises:
         InputError: the folder cannot be written or the disk is full; nothing is left behind.
     """
     now = datetime.now(UTC)
-    data = fingerprint(messages)
+    data = fingerprint(held_out.messages)
+    abstain = classifier.thresholds.abstain
     version = f"{now:%Y%m%dT%H%M%S%f}"[:-3] + f"-{data[:8]}"
     try:
         artifacts.mkdir(parents=True, exist_ok=True)
@@ -81,21 +88,24 @@ def save(classifier: Classifier, messages: list[Message], metrics: Report, artif
         ) from error
     try:
         joblib.dump(classifier, aside / ARTIFACT)  # Uncompressed, so that the arrays can be memory-mapped.
+        held_out.save(aside / HELD_OUT)
         manifest = Manifest(
             version=version,
             trained_at=now.isoformat(timespec="seconds"),
             sha256=_sha256(aside / ARTIFACT),
             size_bytes=(aside / ARTIFACT).stat().st_size,
+            held_out_sha256=_sha256(aside / HELD_OUT),
             tokenizer=f"{TOKENIZER_ENGINE} {installed_version(TOKENIZER_ENGINE)}",
             libraries={name: installed_version(name) for name in LIBRARIES},
             data_fingerprint=data,
-            messages=len(messages),
+            messages=len(held_out.messages),
             taxonomy_version=classifier.taxonomy.version,
             thresholds=vars(classifier.thresholds),
-            metrics=metrics,
+            metrics=held_out.report(abstain),
+            reference=reference(held_out, abstain),
         )
         (aside / MANIFEST).write_text(manifest.model_dump_json(indent=2), encoding="utf-8")
-        for name in (ARTIFACT, MANIFEST):
+        for name in (ARTIFACT, HELD_OUT, MANIFEST):
             _fsync(aside / name)
         aside.chmod(0o755)
         aside.rename(artifacts / version)
@@ -135,44 +145,6 @@ def versions(artifacts: Path) -> list[Manifest]:
     return found
 
 
-def promote(artifacts: Path, version: str) -> None:
-    """Verify a version by loading it, then make it current; the one before is remembered for `rollback`.
-
-    Raises:
-        InputError: there is no such version, or it is broken; nothing has changed.
-    """
-    if not (artifacts / version / MANIFEST).is_file() or Path(version).name != version:
-        raise InputError(f"no version {version!r}", remedy="see `shouhou models list`", path=artifacts)
-    load(artifacts, version)
-    with _promotions(artifacts):
-        before = current_version(artifacts)
-        if before is not None and before != version:
-            write_atomically(artifacts / PREVIOUS, before + "\n")
-        set_current(artifacts, version)
-
-
-def rollback(artifacts: Path) -> str:
-    """Make the version current that was so before the last promotion; that version.
-
-    Raises:
-        InputError: there is none, or it is broken; nothing has changed.
-    """
-    try:
-        before = (artifacts / PREVIOUS).read_text(encoding="utf-8").strip()
-    except FileNotFoundError as error:
-        raise InputError("nothing to go back to", remedy="promote a version", path=artifacts) from error
-    promote(artifacts, before)
-    return before
-
-
-@contextmanager
-def _promotions(artifacts: Path) -> Iterator[None]:
-    """One promotion at a time, over all processes; the lock ends with its holder."""
-    with (artifacts / LOCK).open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
 def load(artifacts: Path, version: str | None = None) -> tuple[Classifier, Manifest]:
     """Verify and load a version, by default the current one. Its arrays are memory-mapped, read only.
 
@@ -204,6 +176,22 @@ def load(artifacts: Path, version: str | None = None) -> tuple[Classifier, Manif
     return classifier, manifest
 
 
+def load_held_out(artifacts: Path, version: str) -> Predictions:
+    """What was predicted of the version's training messages, each by a model that had not seen its voice.
+
+    Raises:
+        InputError: there is no such version, or the file is not the one its manifest vouches for.
+    """
+    manifest = read_manifest(artifacts, version)
+    path = artifacts / version / HELD_OUT
+    try:
+        if _sha256(path) != manifest.held_out_sha256:
+            raise InputError("the file is not the one its manifest vouches for", remedy=RETRAIN, path=path)
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror})", remedy=RETRAIN, path=path) from error
+    return load_predictions(path)
+
+
 def read_manifest(artifacts: Path, version: str) -> Manifest:
     """The manifest of a version.
 
@@ -216,7 +204,11 @@ def read_manifest(artifacts: Path, version: str) -> Manifest:
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror})", remedy=RETRAIN, path=path) from error
     except ValidationError as error:
-        raise InputError("the manifest is damaged", remedy=f"restore it, or {RETRAIN}", path=path) from error
+        raise InputError(
+            "the manifest is damaged, or of another version of this program",
+            remedy=f"restore it, or {RETRAIN}",
+            path=path,
+        ) from error
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Container, Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -152,6 +153,12 @@ class Tokenizer:
     def words(self, text: str) -> list[str]:
         """Words of a normalised message, in order; joined they are the message."""
         return self._jieba.cut(text, True)
+
+
+def unknown_share(words: Sequence[str], vocabulary: Container[str]) -> float:
+    """Share of a message's words (punctuation left out) that the vocabulary lacks; 0 of a message without words."""
+    spoken = [word for word in words if word.isalnum()]
+    return sum(word not in vocabulary for word in spoken) / len(spoken) if spoken else 0.0
 
 
 @cache

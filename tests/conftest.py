@@ -22,6 +22,7 @@ from model.playbook.loading import load_playbook
 from model.recommender import Recommender
 from model.taxonomy import Taxonomy, load_taxonomy
 from tests.processes import Postgresql, find_postgresql, postgresql
+from tests.small_data import write_small_data
 
 HOME = "http://127.0.0.1"
 
@@ -29,9 +30,9 @@ settings.register_profile("project", deadline=None, max_examples=200)
 settings.load_profile("project")
 
 
-def shouhou(*arguments: str, artifacts: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run the command line as a user would."""
-    environment = {**os.environ, "COLUMNS": "200"}
+def shouhou(*arguments: str, artifacts: Path | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line as a user would, with environment variables."""
+    environment = {**os.environ, "COLUMNS": "200", **variables}
     if artifacts is not None:
         environment["SHOUHOU_ARTIFACTS"] = str(artifacts)
     return subprocess.run(
@@ -46,6 +47,16 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = shouhou("train", "--output", str(folder), "--json")
     assert done.returncode == 0, done.stderr
     return folder
+
+
+@pytest.fixture(scope="session")
+def small_artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Artifacts folder with one version, trained in seconds on a sample of the shipped data."""
+    folder = tmp_path_factory.mktemp("small")
+    data = write_small_data(folder / "data", without="dlg_mixed")
+    done = shouhou("train", "--data", str(data), "--output", str(folder / "artifacts"))
+    assert done.returncode == 0, done.stderr
+    return folder / "artifacts"
 
 
 @pytest.fixture(scope="session")

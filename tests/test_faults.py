@@ -28,6 +28,7 @@ from api.store.keys import Scope, create_key
 from api.store.tables import feedback
 from model import registry
 from model.inference import Thresholds
+from model.promotions import Decision, promote, rollback
 from tests.processes import Postgresql, free_port, serving, start
 
 ASK = {"message": "收到的饼干涨袋了"}
@@ -288,13 +289,15 @@ def two_versions(artifacts: Path, tmp_path: Path) -> tuple[Path, str, str]:
     shutil.copytree(artifacts, folder)
     classifier, manifest = registry.load(folder)
     certain = Thresholds(**{**vars(classifier.thresholds), "abstain": 1.1})
-    other = registry.save(replace(classifier, thresholds=certain), [], manifest.metrics, folder)
+    held_out = registry.load_held_out(folder, manifest.version)
+    other = registry.save(replace(classifier, thresholds=certain), held_out, folder)
     return folder, manifest.version, other.version
 
 
 def test_promotions_at_once_under_load(two_versions: tuple[Path, str, str], tmp_path: Path) -> None:
     """Two promotions at once, again and again: no failed and no mixed answer, and all workers end on the same one."""
     folder, first, second = two_versions
+    decision = Decision(by="test")
     seen: set[str] = set()
 
     def load(done: threading.Event) -> None:
@@ -312,7 +315,7 @@ def test_promotions_at_once_under_load(two_versions: tuple[Path, str, str], tmp_
 
     with serving("--workers", "2", data=tmp_path / "data", artifacts=folder) as url, running(load, threads=3):
         for _ in range(2):
-            both = [threading.Thread(target=registry.promote, args=(folder, version)) for version in (first, second)]
+            both = [threading.Thread(target=promote, args=(folder, version, decision)) for version in (first, second)]
             for thread in both:
                 thread.start()
             for thread in both:
@@ -324,11 +327,11 @@ def test_promotions_at_once_under_load(two_versions: tuple[Path, str, str], tmp_
             while versions_of_workers() != {current} and time.monotonic() < give_up:
                 time.sleep(0.2)
             assert versions_of_workers() == {current}
-        registry.promote(folder, first)
+        promote(folder, first, decision)
         time.sleep(3)
-        registry.promote(folder, second)
+        promote(folder, second, decision)
         time.sleep(3)
-        assert registry.rollback(folder) == first
+        assert rollback(folder, decision) == first
     assert seen == {first, second}
 
 
@@ -346,7 +349,7 @@ def test_a_broken_promotion_leaves_the_old_one_serving(two_versions: tuple[Path,
         assert "manifest" in ready["model_problem"]
         assert httpx.post(f"{url}/v1/recommendations", json=ASK).json()["model_version"] == first
         assert "shouhou_model_reload_failures_total 1.0" in httpx.get(f"{url}/metrics").text
-        registry.promote(folder, first)
+        promote(folder, first, Decision(by="test"))
         assert httpx.post(f"{url}/v1/model/reload", json={}, timeout=30).status_code == 200
         assert httpx.get(f"{url}/readyz").json()["model_problem"] is None
 

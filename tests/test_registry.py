@@ -60,6 +60,23 @@ def test_a_damaged_manifest_is_told(copy: Path, content: str) -> None:
         registry.load(copy)
 
 
+def test_held_out_predictions_are_those_of_the_report(artifacts: Path) -> None:
+    classifier, manifest = registry.load(artifacts)
+    held_out = registry.load_held_out(artifacts, manifest.version)
+    again = held_out.report(classifier.thresholds.abstain)
+    assert again.issue_accuracy == manifest.metrics.issue_accuracy
+    assert again.also_recall == manifest.metrics.also_recall
+    assert again.ece == pytest.approx(manifest.metrics.ece, abs=1e-6)  # Kept in single precision.
+    assert registry.fingerprint(held_out.messages) == manifest.data_fingerprint
+
+
+def test_changed_held_out_predictions_are_refused(copy: Path) -> None:
+    path = artifact(copy).with_name(registry.HELD_OUT)
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(InputError, match="not the one its manifest vouches for"):
+        registry.load_held_out(copy, path.parent.name)
+
+
 def test_no_model_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no trained model .* run `shouhou train`"):
         registry.load(tmp_path)
@@ -69,7 +86,7 @@ def test_an_unwritable_folder_is_one_line(artifacts: Path, tmp_path: Path) -> No
     classifier, manifest = registry.load(artifacts)
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(InputError, match="cannot write"):
-        registry.save(classifier, [], manifest.metrics, tmp_path / "file" / "artifacts")
+        registry.save(classifier, registry.load_held_out(artifacts, manifest.version), tmp_path / "file" / "artifacts")
 
 
 def test_a_failed_save_leaves_nothing(artifacts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,7 +95,8 @@ def test_a_failed_save_leaves_nothing(artifacts: Path, tmp_path: Path, monkeypat
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
+    held_out = registry.load_held_out(artifacts, manifest.version)
     monkeypatch.setattr(registry, "_fsync", full)
     with pytest.raises(InputError, match="No space left on device"):
-        registry.save(classifier, [], manifest.metrics, tmp_path)
+        registry.save(classifier, held_out, tmp_path)
     assert list(tmp_path.iterdir()) == []
