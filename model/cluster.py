@@ -69,13 +69,15 @@ def _check_workers(client: Client) -> None:
     """Other versions would do for most messages; the same results to the last bit need the same versions."""
     try:
         client.wait_for_workers(1, timeout=CONNECT_SECONDS)
-        libraries = client.run(registry.installed_libraries)
+        libraries = client.run(registry.installed_libraries, on_error="return")
     except TimeoutError as error:
         raise InputError("the scheduler has no worker", remedy="start `dask worker` with its address") from error
-    except ImportError as error:
-        raise InputError(f"a worker lacks this program ({error})", remedy="install it there") from error
     here = registry.installed_libraries()
     for worker, there in libraries.items():
+        if isinstance(there, OSError):  # It died since; the scheduler will notice.
+            continue
+        if isinstance(there, Exception):
+            raise InputError(f"worker {worker} lacks this program ({there})", remedy="install it there")
         for name in here:
             if there[name] != here[name]:
                 raise InputError(

@@ -12,7 +12,7 @@ import math
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -152,7 +152,8 @@ def create_table(path: Path, source: Table, added: pa.Schema) -> Iterator[Write]
         aside.replace(path)
         _sync(path.parent)
     except OSError as error:
-        raise InputError(f"cannot write ({error.strerror})", remedy="free space or rights", path=path) from error
+        reason = os.strerror(error.errno) if error.errno else error  # pyarrow puts sentences around it.
+        raise InputError(f"cannot write ({reason})", remedy="free space or rights", path=path) from error
     except UnicodeEncodeError as error:
         raise InputError(
             "a message ends in half a character (a lone surrogate)", remedy="write .jsonl, which can hold it", path=path
@@ -183,9 +184,11 @@ def _read_errors(path: Path) -> Iterator[None]:
         yield
     except (InputError, GeneratorExit):
         raise
-    except OSError as error:
-        raise InputError(f"cannot be read ({error.strerror or error})", remedy="check the path", path=path) from error
-    except Exception as error:  # The readers raise many types; all mean that the file is broken.
+    except Exception as error:  # The readers raise many types; all but the system's mean that the file is broken.
+        if isinstance(error, OSError) and error.errno:
+            raise InputError(
+                f"cannot be read ({os.strerror(error.errno)})", remedy="check the path", path=path
+            ) from error
         first_line = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
         raise InputError(
             f"not a readable {path.suffix[1:].lower()} file ({first_line})", remedy="export the file again", path=path
@@ -290,13 +293,15 @@ def _xlsx_writer(path: Path, source: Table, added: pa.Schema) -> Iterator[Write]
         text = _as_text(value)
         if len(text) > XLSX_CELL:
             raise InputError(
-                f"{len(text)} characters in a cell are too many for Excel", remedy="write .csv", path=path, line=rows
+                f"row {rows}: {len(text)} characters in a cell are too many for Excel",
+                remedy="write .csv",
+                path=source.path,
             )
         try:
             made = WriteOnlyCell(sheet, text)
         except IllegalCharacterError as error:
             raise InputError(
-                "a control character, which Excel cannot hold", remedy="write .csv", path=path, line=rows
+                f"row {rows}: a control character, which Excel cannot hold", remedy="write .csv", path=source.path
             ) from error
         made.data_type = "s"  # "=1+1" is a message, not a formula.
         return made
@@ -308,9 +313,13 @@ def _xlsx_writer(path: Path, source: Table, added: pa.Schema) -> Iterator[Write]
             sheet.append([*(cell(row.get(column)) for column in source.columns), *more])
 
     rows += 1
-    sheet.append([cell(name) for name in (*source.columns, *added.names)])
-    yield write
-    book.save(path)
+    try:
+        sheet.append([cell(name) for name in (*source.columns, *added.names)])
+        yield write
+        book.save(path)
+    finally:
+        with suppress(Exception):  # Saved already; or ended by an error, which a later one may not cover.
+            sheet.close()
 
 
 def _is_excel_number(value: object) -> bool:
