@@ -11,7 +11,7 @@ from asyncio import CancelledError as AsyncCancelledError
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import cast
@@ -101,7 +101,8 @@ def scoring_on(address: str, artifacts: Path, version: str) -> Iterator[ScoreAll
         try:
             yield lambda batches: _score_in_order(client, model.name, batches)
         finally:
-            client.unregister_worker_plugin(model.name)
+            with suppress(Exception):  # A courtesy to the workers; what is written is written.
+                client.unregister_worker_plugin(model.name)
 
 
 class ShippedModel(WorkerPlugin):
