@@ -182,7 +182,7 @@ def _as_text(value: object) -> str:
 def _read_errors(path: Path) -> Iterator[None]:
     try:
         yield
-    except (InputError, GeneratorExit):
+    except InputError:
         raise
     except Exception as error:  # The readers raise many types; all but the system's mean that the file is broken.
         if isinstance(error, OSError) and error.errno:

@@ -28,7 +28,7 @@ import pyarrow.parquet as pq
 from model.dataset import load_messages
 from model.paths import ROOT, TRAINING_DATA
 from model.taxonomy import load_taxonomy
-from tests.processes import DaskCluster
+from tests.dask_cluster import DaskCluster
 
 BEGIN, END = "<!-- predict begin -->", "<!-- predict end -->"
 BLOCK = 100_000

@@ -23,7 +23,7 @@ from model.paths import TRAINING_DATA
 from model.taxonomy import load_taxonomy
 from model.text import load_lexicon
 from tests.conftest import shouhou
-from tests.processes import DaskCluster
+from tests.dask_cluster import DaskCluster
 
 VOICES, MESSAGES = 6, 150
 ROWS = 9_000
