@@ -6,7 +6,7 @@ export SHOUHOU_HOST ?= 127.0.0.1
 export SHOUHOU_PORT ?= 8000
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: serve test lint bench bench-api soak lock clean
+.PHONY: serve test lint bench bench-api bench-predict soak lock clean
 
 serve: $(VENV)/runtime
 	$(BIN)/shouhou serve
@@ -27,6 +27,10 @@ bench: $(VENV)/bench
 # Needs wrk (Debian's package).
 bench-api: $(VENV)/dev
 	$(BIN)/python -m tests.bench_api
+
+# Half an hour on two idle cores, 3 GB of disk.
+bench-predict: $(VENV)/dev
+	$(BIN)/python -m tests.bench_predict
 
 # Ten minutes of load; `make test` does a short one.
 soak: $(VENV)/dev

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -21,6 +23,7 @@ from model.paths import TRAINING_DATA, artifacts_dir
 from model.recommendation import Recommendation
 
 if TYPE_CHECKING:
+    from model.bulk import ScoreAll
     from model.data_check import DataReport
 
 app = typer.Typer(
@@ -39,6 +42,9 @@ err = Console(stderr=True)
 
 SHOWN = 20
 JsonFlag = Annotated[bool, typer.Option("--json", help="输出 JSON，供程序读取。")]
+Scheduler = Annotated[
+    str | None, typer.Option(metavar="ADDRESS", help="Dask 调度器地址，如 tcp://10.0.0.5:8786；不填则在本机计算。")
+]
 
 
 def main() -> None:
@@ -70,6 +76,7 @@ def progress_bar() -> Progress:
 def train(
     data: Annotated[Path, typer.Option(help="含 taxonomy.yaml、messages/*.csv 的文件夹。")] = TRAINING_DATA,
     output: Annotated[Path | None, typer.Option(help="模型版本存放处，默认 .artifacts。")] = None,
+    scheduler: Scheduler = None,
     as_json: JsonFlag = False,
 ) -> None:
     """训练两个分类器，校准、评估，存为候选版本；还没有模型时直接启用。"""
@@ -86,7 +93,7 @@ def train(
     # A shop's own label set has few messages; what the shipped ones teach of buyers' words helps it.
     own = data.resolve() != TRAINING_DATA
     background = load_messages(TRAINING_DATA, load_taxonomy()) if own else []
-    with progress_bar() as bar:
+    with training_place(scheduler), progress_bar() as bar:
         task = bar.add_task("训练", total=FOLDS + 1)
         fitted = fit(messages, taxonomy, lexicon, lambda: bar.advance(task), background)
     manifest = registry.save(fitted.classifier, fitted.predictions, artifacts)
@@ -102,6 +109,15 @@ def train(
         out.print(f"  shouhou models compare {manifest.version}\n  shouhou models promote {manifest.version}")
     out.print("以下为留出评估：每条消息都由没见过其作者的模型打分。")
     print_report(fitted.held_out.model_dump())
+
+
+def training_place(scheduler: str | None) -> AbstractContextManager[None]:
+    """Where the folds are fitted: on the scheduler's cluster, else in processes of this machine."""
+    if scheduler is None:
+        return nullcontext()
+    from model.cluster import training_on
+
+    return training_on(scheduler)
 
 
 @app.command()
@@ -234,22 +250,34 @@ def print_data_report(report: DataReport) -> None:
 def predict(
     input_file: Annotated[Path, typer.Option("--input", help="含 text 列的 csv、xlsx、jsonl 或 parquet。")],
     output_file: Annotated[Path, typer.Option("--output", help="结果文件，格式由扩展名决定。")],
+    scheduler: Scheduler = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """给整个文件打标签：保留原有各列和行序，追加预测列。"""
-    from model import registry
-    from model.tables import predict_file
+    """给整个文件打标签：保留原有各列和行序，追加预测列。文件多大都行，内存不随之增长。"""
+    from model.bulk import predict_file
 
-    classifier, _ = registry.load(artifacts_dir())
-    with progress_bar() as bar:
+    with scoring_place(scheduler) as score_all, progress_bar() as bar:
         task = bar.add_task("预测", total=None)
         rows = predict_file(
-            classifier, input_file, output_file, lambda done, total: bar.update(task, completed=done, total=total)
+            score_all, input_file, output_file, lambda done, total: bar.update(task, completed=done, total=total)
         )
     if as_json:
         print(json.dumps({"rows": rows, "output": str(output_file)}, ensure_ascii=False))
     else:
         out.print(f"{rows} 行 → {output_file}", markup=False)
+
+
+def scoring_place(scheduler: str | None) -> AbstractContextManager[ScoreAll]:
+    """Where the current model scores: on the scheduler's cluster, else in this process."""
+    from model import registry
+    from model.bulk import score_here
+
+    classifier, manifest = registry.load(artifacts_dir())
+    if scheduler is None:
+        return nullcontext(partial(score_here, classifier))
+    from model.cluster import scoring_on
+
+    return scoring_on(scheduler, artifacts_dir(), manifest.version)
 
 
 @app.command()

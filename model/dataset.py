@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 from model.errors import InputError
 from model.taxonomy import Taxonomy
 from model.text import MAX_MESSAGE_CHARS, normalise, without_controls
-from model.validated_yaml import read_text
+from model.validated_yaml import read_lines
 
 MAX_SECONDARY = 2
 
@@ -40,16 +39,13 @@ class Message:
 
 
 def read_rows(path: Path, required: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    """Rows of a UTF-8 CSV with a header, each with its line number.
+    """Rows of a UTF-8 CSV with a header, each with its line number; the file is read as the rows are asked for.
 
     Raises:
-        InputError: not UTF-8, empty, a required column missing, or a line with more or fewer cells than the header.
+        InputError: not UTF-8, empty, a required column missing, a column twice, or a line with more or fewer cells than
+            the header.
     """
-    text = read_text(path)
-    if "\0" in text:
-        line = text[: text.index("\0")].count("\n") + 1
-        raise InputError("a NUL character", remedy="export the file again", path=path, line=line)
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    reader = csv.reader(_without_nul(path), strict=True)
     start = 1
     try:
         header = [cell.strip() for cell in next(reader, [])]
@@ -61,6 +57,9 @@ def read_rows(path: Path, required: Sequence[str]) -> Iterator[tuple[int, dict[s
                 raise InputError(
                     f"no column {column} (found: {found})", remedy=f"name the column {column}", path=path, line=1
                 )
+        if len(set(header)) < len(header):
+            twice = next(column for column in header if header.count(column) > 1)
+            raise InputError(f"column {twice!r} stands twice", remedy="rename or delete one", path=path, line=1)
         start = reader.line_num + 1
         for row in reader:
             line, start = start, reader.line_num + 1
@@ -72,6 +71,13 @@ def read_rows(path: Path, required: Sequence[str]) -> Iterator[tuple[int, dict[s
             yield line, dict(zip(header, row, strict=True))
     except csv.Error as error:
         raise InputError(f"not CSV ({error})", remedy='close the quotes "…"', path=path, line=start) from error
+
+
+def _without_nul(path: Path) -> Iterator[str]:
+    for number, line in enumerate(read_lines(path), 1):
+        if "\0" in line:
+            raise InputError("a NUL character", remedy="export the file again", path=path, line=number)
+        yield line
 
 
 def read_messages(path: Path, taxonomy: Taxonomy) -> list[Message]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -15,3 +16,11 @@ class InputError(Exception):
         self.line = line
         where = "" if path is None else f"{path}:{line}: " if line else f"{path}: "
         super().__init__(f"{where}{problem} — {remedy}")
+
+    def __reduce__(self) -> tuple[Callable[..., InputError], tuple[object, ...]]:
+        """Exceptions pickle by their positional arguments; this one comes back whole from another process."""
+        return _input_error, (self.problem, self.remedy, self.path, self.line)
+
+
+def _input_error(problem: str, remedy: str, path: str | None, line: int | None) -> InputError:
+    return InputError(problem, remedy=remedy, path=path, line=line)

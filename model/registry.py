@@ -8,10 +8,11 @@ joblib files are code: nothing is loaded whose SHA-256 the manifest does not vou
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -55,6 +56,11 @@ class Manifest(BaseModel):
     reference: Reference
 
 
+def installed_libraries() -> dict[str, str]:
+    """Versions of the libraries that training and scoring rest on."""
+    return {name: installed_version(name) for name in LIBRARIES}
+
+
 def fingerprint(messages: Sequence[Message]) -> str:
     """SHA-256 over texts and labels, independent of the files they stand in."""
     digest = hashlib.sha256()
@@ -96,7 +102,7 @@ def save(classifier: Classifier, held_out: Predictions, artifacts: Path) -> Mani
             size_bytes=(aside / ARTIFACT).stat().st_size,
             held_out_sha256=_sha256(aside / HELD_OUT),
             tokenizer=f"{TOKENIZER_ENGINE} {installed_version(TOKENIZER_ENGINE)}",
-            libraries={name: installed_version(name) for name in LIBRARIES},
+            libraries=installed_libraries(),
             data_fingerprint=data,
             messages=len(held_out.messages),
             taxonomy_version=classifier.taxonomy.version,
@@ -158,22 +164,56 @@ def load(artifacts: Path, version: str | None = None) -> tuple[Classifier, Manif
     path = artifacts / version / ARTIFACT
     try:
         if path.stat().st_size != manifest.size_bytes or _sha256(path) != manifest.sha256:
-            raise InputError(
-                "the file is not the one its manifest vouches for (changed or truncated), so it is not loaded",
-                remedy=f"restore it from a backup, or {RETRAIN}",
-                path=path,
-            )
+            raise _not_vouched_for(path)
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror})", remedy=RETRAIN, path=path) from error
+    return _unpickle(lambda: joblib.load(path, mmap_mode="r"), manifest, path), manifest
+
+
+def read_artifact(artifacts: Path, version: str) -> tuple[bytes, Manifest]:
+    """A version's file and manifest, for `unpack` on another machine.
+
+    Raises:
+        InputError: one of them cannot be read.
+    """
+    manifest = read_manifest(artifacts, version)
+    path = artifacts / version / ARTIFACT
+    try:
+        return path.read_bytes(), manifest
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror})", remedy=RETRAIN, path=path) from error
+
+
+def unpack(raw: bytes, manifest: Manifest) -> Classifier:
+    """Verify and load what `read_artifact` gave.
+
+    Raises:
+        InputError: the manifest does not vouch for the bytes, or this program cannot load them.
+    """
+    path = Path(manifest.version) / ARTIFACT
+    if hashlib.sha256(raw).hexdigest() != manifest.sha256:
+        raise _not_vouched_for(path)
+    return _unpickle(lambda: joblib.load(io.BytesIO(raw)), manifest, path)
+
+
+def _not_vouched_for(path: Path) -> InputError:
+    return InputError(
+        "the file is not the one its manifest vouches for (changed or truncated), so it is not loaded",
+        remedy=f"restore it from a backup, or {RETRAIN}",
+        path=path,
+    )
+
+
+def _unpickle(load_verified: Callable[[], object], manifest: Manifest, path: Path) -> Classifier:
     if manifest.libraries["scikit-learn"].split(".")[0] != installed_version("scikit-learn").split(".")[0]:
         raise InputError("made with another major version of scikit-learn", remedy=RETRAIN, path=path)
     try:
-        classifier = joblib.load(path, mmap_mode="r")
+        classifier = load_verified()
     except (AttributeError, ImportError, TypeError) as error:
         raise InputError("made by another version of this program", remedy=RETRAIN, path=path) from error
     if not isinstance(classifier, Classifier):
         raise InputError("does not hold a classifier of this program", remedy=RETRAIN, path=path)
-    return classifier, manifest
+    return classifier
 
 
 def load_held_out(artifacts: Path, version: str) -> Predictions:

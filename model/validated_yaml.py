@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import codecs
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from model.errors import InputError
+
+MAX_LINE_CHARS = 1_000_000  # What is no text file would be read into memory whole in search of a line's end.
+BLOCK = 1 << 20
 
 M = TypeVar("M", bound=BaseModel)
 # libyaml where PyYAML was built with it: the templates are read ten times faster.
@@ -53,27 +58,45 @@ def read_text(path: Path) -> str:
     Raises:
         InputError: missing, unreadable, or in another encoding (GBK is named when it fits), with the line.
     """
+    return "".join(read_lines(path))
+
+
+def read_lines(path: Path) -> Iterator[str]:
+    """Lines of a UTF-8 file with their ends as they are, without reading the whole; otherwise like `read_text`."""
     try:
-        raw = path.read_bytes()
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            for number, line in enumerate(iter(lambda: file.readline(MAX_LINE_CHARS + 1), ""), 1):
+                if len(line) > MAX_LINE_CHARS:
+                    problem = f"a line of more than {MAX_LINE_CHARS} characters"
+                    raise InputError(problem, remedy="is this a text file?", path=path, line=number)
+                yield line
     except FileNotFoundError as error:
         raise InputError("no such file", remedy="check the path", path=path) from error
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror})", remedy="check path and rights", path=path) from error
-    try:
-        return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        raise InputError(
-            f"not UTF-8 ({guess_encoding(raw)})", remedy="save the file as UTF-8", path=path, line=line
-        ) from error
+        raise _not_utf8(path) from error
 
 
-def guess_encoding(raw: bytes) -> str:
-    """A word for people on what the bytes seem to be."""
-    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+def _not_utf8(path: Path) -> InputError:
+    """The first line that does not decode, and a word for people on what the bytes seem to be."""
+    with path.open("rb") as file:
+        for line, raw in enumerate(file, 1):  # noqa: B007
+            try:
+                raw.decode()
+            except UnicodeDecodeError:
+                break
+        file.seek(0)
+        return InputError(f"not UTF-8 ({_guess_encoding(file)})", remedy="save the file as UTF-8", path=path, line=line)
+
+
+def _guess_encoding(file: BinaryIO) -> str:
+    if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
         return "it looks like UTF-16"
+    file.seek(0)
     try:
-        raw.decode("gb18030")
+        for _ in codecs.iterdecode(iter(lambda: file.read(BLOCK), b""), "gb18030"):
+            pass
     except UnicodeDecodeError:
         return "of unknown encoding or damaged"
     return "it looks like GBK"
