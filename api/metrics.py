@@ -32,6 +32,11 @@ STORE_COMMIT_SECONDS = Histogram("shouhou_store_commit_seconds", "Time to write 
 STORE_QUEUE = Gauge("shouhou_store_queue", "Recommendations waiting to be written", multiprocess_mode="livesum")
 MODEL = Gauge("shouhou_model_workers", "Workers that serve the version", ["version"], multiprocess_mode="livesum")
 RELOAD_FAILURES = Counter("shouhou_model_reload_failures_total", "Promoted versions that could not be loaded")
+CHATWOOT_EVENTS = Counter("shouhou_chatwoot_events_total", "Signed webhook events, by what came of them", ["outcome"])
+CHATWOOT_ATTEMPTS = Counter("shouhou_chatwoot_attempts_total", "Attempts to write into Chatwoot, by end", ["outcome"])
+CHATWOOT_WAITING = Gauge(
+    "shouhou_chatwoot_waiting", "Deliveries to Chatwoot that wait in the store", multiprocess_mode="livemax"
+)
 
 
 def exposition() -> bytes:
