@@ -117,11 +117,11 @@ class ChatwootStandIn:
         app = FastAPI(openapi_url=None, redirect_slashes=False)
 
         @app.get(CONVERSATION)
-        async def show(account_id: int, conversation_id: int) -> Any:
+        async def show(conversation_id: int) -> Any:
             conversation = self.conversations[conversation_id]
             return {
                 "id": conversation_id,
-                "account_id": account_id,
+                "account_id": ACCOUNT,
                 "status": "open",
                 "labels": conversation.labels,
                 "custom_attributes": conversation.custom_attributes,
@@ -129,29 +129,29 @@ class ChatwootStandIn:
             }
 
         @app.get(f"{CONVERSATION}/labels")
-        async def labels(account_id: int, conversation_id: int) -> Any:
+        async def labels(conversation_id: int) -> Any:
             return {"payload": self.conversations[conversation_id].labels}
 
         @app.post(f"{CONVERSATION}/labels")
-        async def set_labels(account_id: int, conversation_id: int, body: Labels) -> Any:
+        async def set_labels(conversation_id: int, body: Labels) -> Any:
             self.conversations[conversation_id].labels = body.labels
             return {"payload": body.labels}
 
         @app.post(f"{CONVERSATION}/custom_attributes")
-        async def set_custom_attributes(account_id: int, conversation_id: int, body: CustomAttributes) -> Any:
+        async def set_custom_attributes(conversation_id: int, body: CustomAttributes) -> Any:
             conversation = self.conversations[conversation_id]
             kept = conversation.custom_attributes if body.merge and self.knows_merge else {}
             conversation.custom_attributes = {**kept, **body.custom_attributes}
             return {"custom_attributes": conversation.custom_attributes}
 
         @app.get(f"{CONVERSATION}/messages")
-        async def messages(account_id: int, conversation_id: int, query: Annotated[Listed, Query()]) -> Any:
+        async def messages(conversation_id: int, query: Annotated[Listed, Query()]) -> Any:
             found = self.conversations[conversation_id].messages
             later = [message for message in found if message["id"] > query.after] if query.after else found[-20:]
             return {"meta": {"labels": []}, "payload": later[:100]}
 
         @app.post(f"{CONVERSATION}/messages")
-        async def create_message(account_id: int, conversation_id: int, body: NewMessage) -> Any:
+        async def create_message(conversation_id: int, body: NewMessage) -> Any:
             if not body.private:
                 self.refused.append("a message that the buyer reads")
             self._next_id += 1

@@ -89,6 +89,8 @@ class Deliverer:
             _log.error("chatwoot delivery not noted", error=type(failure).__name__)
 
     async def _attempt(self, client: ChatwootClient, delivery: Delivery) -> ChatwootError | None:
+        if delivery.attempts > MAX_ATTEMPTS:  # No attempt came to an end that could be noted.
+            return ChatwootError("no end", is_final=True)
         try:
             await self._write(client, delivery)
         except ChatwootError as error:

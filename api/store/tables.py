@@ -128,7 +128,7 @@ chatwoot_deliveries = Table(
     Column("redacted_note", Text),
     Column("label", String(100)),
     Column("custom_attributes", JSON(none_as_null=True)),
-    Column("step", String(16), nullable=False),
+    Column("step", String(32), nullable=False),
     Column("note_in_doubt", Boolean, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("next_attempt_at_ms", BigInteger),

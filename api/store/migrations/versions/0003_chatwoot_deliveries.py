@@ -21,7 +21,7 @@ def upgrade() -> None:
         sa.Column("redacted_note", sa.Text(), nullable=True),
         sa.Column("label", sa.String(length=100), nullable=True),
         sa.Column("custom_attributes", sa.JSON(none_as_null=True), nullable=True),
-        sa.Column("step", sa.String(length=16), nullable=False),
+        sa.Column("step", sa.String(length=32), nullable=False),
         sa.Column("note_in_doubt", sa.Boolean(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("next_attempt_at_ms", sa.BigInteger(), nullable=True),
