@@ -372,12 +372,12 @@ def test_labels_and_attributes_tell_of_the_latest_message(
 @pytest.mark.usefixtures("impatient")
 def test_an_outage_is_sat_out(client: TestClient, store: Engine, chatwoot: ChatwootStandIn) -> None:
     chatwoot.stop()
-    for number in range(1, 21):
+    for number in range(1, 11):
         assert tell(client, created(number, conversation_id=number)) == 202
     wait_until(lambda: all(row.attempts >= 3 for row in rows(store)))
     chatwoot.start()
-    wait_until(all_over(store, 20))
-    assert all(len(chatwoot.notes(number)) == 1 for number in range(1, 21))
+    wait_until(all_over(store, 10))
+    assert all(len(chatwoot.notes(number)) == 1 for number in range(1, 11))
     assert chatwoot.requests["GET messages"] == 0  # What was surely never sent is not looked for.
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, exists, func, select, text, update
+from sqlalchemy import Connection, Engine, Row, Select, exists, func, select, text, update
 
 from api.store.clock import now_ms
 from api.store.database import reading
@@ -15,6 +15,7 @@ from api.store.tables import chatwoot_deliveries
 from api.store.upsert import insert_or
 
 MAX_WAITING = 10_000  # A day of a busy shop; some 20 MB.
+WINDOW = 8  # So many due deliveries are looked at for each that is claimed: all of a full queue would take too long.
 QUEUE_LOCK = 7_405_829_471_117  # Any number that nobody else uses on the database.
 _table = chatwoot_deliveries.c
 
@@ -105,17 +106,17 @@ def claim(engine: Engine, limit: int, lease_ms: int) -> list[Delivery]:
     """Lease the deliveries that are due, at most one of a conversation: labels and attributes of two would mix."""
     now = now_ms()
     with reading(engine).connect() as connection:  # Looking first costs an idle worker no write lock.
-        if connection.execute(_due(now).limit(1)).first() is None:
+        if connection.execute(_due(now, 1)).first() is None:
             return []
     query = (
         update(chatwoot_deliveries)
-        .where(_table.id.in_(_due(now).limit(limit)))
+        .where(_table.id.in_(_due(now, limit)))
         .values(leased_until_ms=now + lease_ms, attempts=_table.attempts + 1)
         .returning(chatwoot_deliveries)
     )
     with engine.begin() as connection:
         _lock(connection)
-        return [_delivery(row) for row in connection.execute(query)]
+        return sorted((_delivery(row) for row in connection.execute(query)), key=lambda delivery: delivery.id)
 
 
 def renew(engine: Engine, delivery: Delivery, lease_ms: int, **changes: Any) -> None:
@@ -157,21 +158,23 @@ def is_superseded(engine: Engine, source: Source) -> bool:
         return connection.execute(query.limit(1)).first() is not None
 
 
-def _due(now: int) -> Any:
-    """Ids of the oldest due delivery of each conversation that nobody works on."""
+def _due(now: int, limit: int) -> Select[tuple[int]]:
+    """Ids of deliveries that are due, one of each conversation, of those that nobody works on; longest due first."""
     other = chatwoot_deliveries.alias()
-    is_leased: ColumnElement[bool] = exists().where(
+    is_leased = exists().where(
         other.c.account_id == _table.account_id,
         other.c.conversation_id == _table.conversation_id,
         other.c.leased_until_ms > now,
     )
-    oldest = func.min(_table.id)
-    return (
-        select(oldest)
+    window = (
+        select(_table.id, _table.account_id, _table.conversation_id)
         .where(_table.next_attempt_at_ms <= now, ~is_leased)
-        .group_by(_table.account_id, _table.conversation_id)
-        .order_by(oldest)
+        .order_by(_table.next_attempt_at_ms)
+        .limit(limit * WINDOW)
+        .subquery()
     )
+    oldest = func.min(window.c.id)
+    return select(oldest).group_by(window.c.account_id, window.c.conversation_id).order_by(oldest).limit(limit)
 
 
 def _change(engine: Engine, delivery: Delivery, **values: Any) -> None:
