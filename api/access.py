@@ -16,7 +16,8 @@ from api.problems import ProblemError, problem
 from api.settings import is_loopback
 from api.store.keys import Scope as KeyScope
 
-PUBLIC_PATHS = frozenset({"/healthz", "/readyz", "/docs", "/redoc", "/openapi.json"})
+CHATWOOT_WEBHOOK = "/integrations/chatwoot"  # Chatwoot has no API key: it signs, and the route checks that.
+PUBLIC_PATHS = frozenset({"/healthz", "/readyz", "/docs", "/redoc", "/openapi.json", CHATWOOT_WEBHOOK})
 PUBLIC_FOLDER = "/static-offline-docs/"
 # A request that carries one came through a proxy, so that the loopback address says nothing of who asks.
 FORWARDING_HEADERS = (b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via")

@@ -14,7 +14,7 @@ from api.access import Access
 from api.json_body import JsonBody
 from api.model_in_use import ModelState
 from api.observation import Observation
-from api.routes import feedback, health, metrics, models, playbook, recommendations, taxonomy
+from api.routes import chatwoot, feedback, health, metrics, models, playbook, recommendations, taxonomy
 from api.security_headers import SecurityHeaders
 from api.service import run_service
 from api.settings import Settings, load_settings
@@ -54,5 +54,6 @@ def create_app(state: ModelState | None = None, settings: Settings | None = None
     app.include_router(playbook.page)
     app.include_router(health.router)
     app.include_router(metrics.router)
+    app.include_router(chatwoot.router)
     documentation.install(app)
     return app

@@ -42,6 +42,11 @@ DRIFT_MESSAGES = Gauge(
 )
 TIME_TO_LABEL = Gauge("shouhou_time_to_label", "1 when new labels are due", multiprocess_mode="livemostrecent")
 RELOAD_FAILURES = Counter("shouhou_model_reload_failures_total", "Promoted versions that could not be loaded")
+CHATWOOT_EVENTS = Counter("shouhou_chatwoot_events_total", "Signed webhook events, by what came of them", ["outcome"])
+CHATWOOT_ATTEMPTS = Counter("shouhou_chatwoot_attempts_total", "Attempts to write into Chatwoot, by end", ["outcome"])
+CHATWOOT_WAITING = Gauge(
+    "shouhou_chatwoot_waiting", "Deliveries to Chatwoot that wait in the store", multiprocess_mode="livemax"
+)
 
 
 def exposition() -> bytes:

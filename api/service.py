@@ -12,6 +12,7 @@ from fastapi import Depends, Request
 from sqlalchemy import Engine
 
 from api import metrics
+from api.chatwoot.deliverer import Deliverer
 from api.drift_watch import DriftWatch
 from api.keyring import KeyRing
 from api.model_in_use import ModelInUse, ModelState
@@ -25,7 +26,7 @@ from model.paths import artifacts_dir
 
 @dataclass(frozen=True)
 class Service:
-    """Everything the routes need. `recorder` is None with SHOUHOU_RECORD=off."""
+    """Everything the routes need. `recorder` is None with SHOUHOU_RECORD=off, `chatwoot` unless it is set up."""
 
     settings: Settings
     engine: Engine
@@ -34,6 +35,7 @@ class Service:
     model: ModelInUse
     recorder: Recorder | None
     template_record: TemplateRecord
+    chatwoot: Deliverer | None
 
 
 @asynccontextmanager
@@ -50,12 +52,15 @@ async def run_service(settings: Settings, state: ModelState | None) -> AsyncIter
     templates.load()
     recorder = Recorder(engine) if settings.record == "on" else None
     model = ModelInUse(artifacts_dir(), state)
-    service = Service(settings, engine, keys, RateLimit(settings.rate), model, recorder, templates)
+    chatwoot = Deliverer(engine, settings.chatwoot) if settings.chatwoot else None
+    service = Service(settings, engine, keys, RateLimit(settings.rate), model, recorder, templates, chatwoot)
     if recorder is not None:
         recorder.start()
         metrics.STORE_QUEUE.set_function(lambda: recorder.waiting)
     drift = DriftWatch(engine, model)
-    works = (keys.keep_fresh(), templates.keep_fresh(), model.watch(), drift.keep_fresh())
+    works = [keys.keep_fresh(), templates.keep_fresh(), model.watch(), drift.keep_fresh()]
+    if chatwoot is not None:
+        works.append(chatwoot.run())
     beside = [asyncio.create_task(work) for work in works]
     try:
         yield service

@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
 
 from limits import RateLimitItem, parse
-from pydantic import Field, ValidationError, field_validator
+from pydantic import AfterValidator, AnyHttpUrl, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from model.errors import InputError
 from model.paths import ROOT
+
+
+def _printable(secret: SecretStr) -> SecretStr:
+    value = secret.get_secret_value()
+    if not (value.isascii() and value.isprintable() and value == value.strip()):
+        raise ValueError("must be printable ASCII without blanks around it")
+    return secret
+
+
+HeaderSecret = Annotated[SecretStr, AfterValidator(_printable)]
+
+
+@dataclass(frozen=True, slots=True)
+class ChatwootAccess:
+    """Where Chatwoot is, as whom to write there, and how it signs. The address ends without a slash."""
+
+    url: str
+    token: SecretStr
+    secret: SecretStr
 
 
 class Settings(BaseSettings):
@@ -27,6 +47,9 @@ class Settings(BaseSettings):
     rate_limit: str = Field("20000/minute", description="messages a key may send to one worker")
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field((), description="pages that may call, comma-separated")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    chatwoot_url: AnyHttpUrl | None = Field(None, description="Chatwoot's address, such as https://chat.example.cn")
+    chatwoot_token: HeaderSecret | None = Field(None, description="access token of the Chatwoot user who writes notes")
+    chatwoot_secret: HeaderSecret | None = Field(None, description="secret that Chatwoot signs the webhook with")
 
     @field_validator("database_url")
     @classmethod
@@ -49,6 +72,31 @@ class Settings(BaseSettings):
         if "*" in found:
             raise ValueError("name the origins; * would let every page call")
         return found
+
+    @field_validator("chatwoot_url")
+    @classmethod
+    def _plain_address(cls, url: AnyHttpUrl | None) -> AnyHttpUrl | None:
+        if url is not None and (url.username or url.password or url.query or url.fragment):
+            raise ValueError("only scheme, host, port and path; the token has its own setting")
+        return url
+
+    @property
+    def chatwoot(self) -> ChatwootAccess | None:
+        """The access to Chatwoot; None, and the integration off, unless all three settings are there."""
+        if self.chatwoot_url is None or self.chatwoot_token is None or self.chatwoot_secret is None:
+            return None
+        return ChatwootAccess(str(self.chatwoot_url).rstrip("/"), self.chatwoot_token, self.chatwoot_secret)
+
+    @property
+    def chatwoot_missing(self) -> list[str]:
+        """Variables to set before the integration is on; empty when it is, or when none is set."""
+        values = {
+            "SHOUHOU_CHATWOOT_URL": self.chatwoot_url,
+            "SHOUHOU_CHATWOOT_TOKEN": self.chatwoot_token,
+            "SHOUHOU_CHATWOOT_SECRET": self.chatwoot_secret,
+        }
+        missing = [name for name, value in values.items() if value is None]
+        return missing if len(missing) < len(values) else []
 
     @property
     def rate(self) -> RateLimitItem:

@@ -241,7 +241,12 @@ def test_purge_deletes_the_old_and_export_gives_the_rest(stored_client: TestClie
     with engine.begin() as connection:
         aged = update(recommendations).where(recommendations.c.id == old)
         connection.execute(aged.values(made_at_ms=now_ms() - 181 * DAY_MS))
-    assert purge(engine, 180) == {"recommendations": 1, "feedback": 0, "chats_to_label": 0}
+    assert purge(engine, 180) == {
+        "recommendations": 1,
+        "feedback": 0,
+        "chats_to_label": 0,
+        "chatwoot_deliveries": 0,
+    }
     assert [row["id"] for row in export(engine, "recommendations")] == [new]
 
 

@@ -49,6 +49,8 @@ def serve(
     err.print(f"售后参谋 http://{host}:{port} ，接口文档 /docs", markup=False)
     if not keys:
         err.print("还没有接口密钥：本机任何程序都可以直接调用。新建密钥：shouhou keys create", style="yellow")
+    if settings.chatwoot_missing:
+        err.print(f"Chatwoot 没有启用，还缺 {'、'.join(settings.chatwoot_missing)}", style="yellow")
     with tempfile.TemporaryDirectory(prefix="shouhou-metrics-") as folder:
         if workers > 1:
             os.environ[METRICS_FOLDER] = folder

@@ -33,7 +33,7 @@ def purge(
     days: Annotated[int | None, typer.Option(min=0, help="保留天数，默认取 SHOUHOU_RETENTION_DAYS。")] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """删除超过保留天数的建议、反馈和未标注聊天（已标注的是训练数据，保留）。"""
+    """删除超过保留天数的建议、反馈、Chatwoot 写入记录和未标注聊天（已标注的是训练数据，保留）。"""
     settings = load_settings()
     deleted = delete_old(open_store(settings), settings.retention_days if days is None else days)
     if as_json:

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import fields
-from datetime import UTC, datetime
 from http import HTTPStatus
-from uuid import uuid4
 
 from fastapi import APIRouter, Request, Response
-from prometheus_client import Counter
 from pydantic import ValidationError
 
-from api import metrics
+from api import recommending
 from api.access import SECURED, require
-from api.keyring import Caller
 from api.lean_route import LeanRoute
-from api.model_in_use import ModelState
 from api.problems import MAX_ERRORS, field_error, problem_responses
 from api.schemas import (
     BatchAnswer,
@@ -27,11 +21,7 @@ from api.schemas import (
     RecommendationRequest,
 )
 from api.service import Service
-from api.store.clock import now_ms
 from api.store.keys import Scope
-from api.store.recommendations import Record
-from model.conversation import Turn
-from model.recommendation import Recommendation
 
 router = APIRouter(tags=["recommendations"], route_class=LeanRoute)
 RECORDED = "Shouhou-Recorded"
@@ -42,8 +32,6 @@ RECORDED_DOC = {
     }
 }
 BREATH = 4  # Items of a batch between which other requests get their turn.
-_FIELDS = [field.name for field in fields(Recommendation)]
-_issue_counts: dict[str, Counter] = {}
 
 
 @router.post(
@@ -59,7 +47,8 @@ async def recommend(body: RecommendationRequest, http: Request, answer: Response
     service: Service = http.scope["app"].state.service
     caller = require(http, Scope.recommend)
     service.rate_limit.take(caller)
-    made, recorded = _recommend(service, service.model.state, caller, body)
+    made = recommending.recommend(service, service.model.state, body)
+    recorded = recommending.record(service, caller.owner, body.message, made)
     answer.headers[RECORDED] = "true" if recorded else "false"
     return made
 
@@ -87,42 +76,8 @@ async def recommend_batch(body: BatchRequest, http: Request, answer: Response) -
             status = HTTPStatus.UNPROCESSABLE_ENTITY
             items.append(BatchItem(index, None, ItemProblem("urn:shouhou:invalid-request", status, errors)))
             continue
-        made, recorded = _recommend(service, state, caller, request)
-        all_recorded = all_recorded and recorded
+        made = recommending.recommend(service, state, request)
+        all_recorded = recommending.record(service, caller.owner, request.message, made) and all_recorded
         items.append(BatchItem(index, made, None))
     answer.headers[RECORDED] = "true" if all_recorded else "false"
     return BatchAnswer(items)
-
-
-def _recommend(
-    service: Service, state: ModelState, caller: Caller, request: RecommendationRequest
-) -> tuple[RecommendationAnswer, bool]:
-    """The answer, and whether it is recorded."""
-    history = [Turn(turn.role, turn.text) for turn in request.history]
-    made = state.recommender.recommend(
-        request.message,
-        history,
-        request.context,
-        request.top_k,
-        record=service.template_record.counts,
-        now=datetime.now(UTC),
-    )
-    answer = RecommendationAnswer(
-        **{name: getattr(made, name) for name in _FIELDS}, id=uuid4().hex, model_version=state.manifest.version
-    )
-    _count(answer)
-    if service.recorder is None:
-        return answer, False
-    record = Record(answer.id, now_ms(), caller.owner, answer.model_version, request.message, made)
-    return answer, service.recorder.offer(record)
-
-
-def _count(answer: RecommendationAnswer) -> None:
-    code = answer.issue.code
-    count = _issue_counts.get(code)
-    if count is None:
-        count = _issue_counts[code] = metrics.ISSUES.labels(code)
-    count.inc()
-    metrics.CONFIDENCE.observe(answer.issue.confidence)
-    if answer.review.needed:
-        metrics.REVIEWS.inc()

@@ -9,7 +9,7 @@ from sqlalchemy import Column, Engine, Table, delete, select
 
 from api.store.clock import now_ms
 from api.store.database import reading
-from api.store.tables import chats_to_label, feedback, recommendations
+from api.store.tables import chats_to_label, chatwoot_deliveries, feedback, recommendations
 
 DAY_MS = 86_400_000
 CHUNK = 5_000  # Rows a transaction: a purge of millions must not keep the service's writer waiting.
@@ -17,6 +17,7 @@ AGED: dict[Table, Column[int]] = {
     recommendations: recommendations.c.made_at_ms,
     feedback: feedback.c.received_at_ms,
     chats_to_label: chats_to_label.c.added_at_ms,
+    chatwoot_deliveries: chatwoot_deliveries.c.received_at_ms,
 }
 EXPORTED = {"recommendations": recommendations, "feedback": feedback, "chats": chats_to_label}
 

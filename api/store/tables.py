@@ -114,3 +114,27 @@ chats_to_label = Table(
     UniqueConstraint("text_sha256"),
     Index(None, "labelled_at_ms"),
 )
+
+# What is to be written into Chatwoot, kept until it is there. While a delivery waits, next_attempt_at_ms says from when
+# on it may be tried; when it is over, that and the contents are NULL and the row only remembers the message's id.
+chatwoot_deliveries = Table(
+    "chatwoot_deliveries",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("received_at_ms", BigInteger, nullable=False),
+    Column("account_id", BigInteger, nullable=False),
+    Column("conversation_id", BigInteger, nullable=False),
+    Column("message_id", BigInteger, nullable=False),
+    Column("redacted_note", Text),
+    Column("label", String(100)),
+    Column("custom_attributes", JSON(none_as_null=True)),
+    Column("step", String(32), nullable=False),
+    Column("note_in_doubt", Boolean, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_attempt_at_ms", BigInteger),
+    Column("leased_until_ms", BigInteger),
+    UniqueConstraint("account_id", "message_id"),
+    Index(None, "account_id", "conversation_id"),
+    Index(None, "next_attempt_at_ms"),
+    Index(None, "received_at_ms"),
+)

@@ -1,0 +1,55 @@
+"""One message in, one answer out, counted and recorded: the same for plug-ins, batches and help desks."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from prometheus_client import Counter
+
+from api import metrics
+from api.model_in_use import ModelState
+from api.schemas import RecommendationAnswer, RecommendationRequest
+from api.service import Service
+from api.store.clock import now_ms
+from api.store.recommendations import Record
+from model.conversation import Turn
+from model.recommendation import Recommendation
+
+_FIELDS = [field.name for field in fields(Recommendation)]
+_issue_counts: dict[str, Counter] = {}
+
+
+def recommend(service: Service, state: ModelState, request: RecommendationRequest) -> RecommendationAnswer:
+    """The answer of the given model; nothing is kept of it yet."""
+    made = state.recommender.recommend(
+        request.message,
+        [Turn(turn.role, turn.text) for turn in request.history],
+        request.context,
+        request.top_k,
+        record=service.template_record.counts,
+        now=datetime.now(UTC),
+    )
+    return RecommendationAnswer(
+        **{name: getattr(made, name) for name in _FIELDS}, id=uuid4().hex, model_version=state.manifest.version
+    )
+
+
+def record(service: Service, owner: str, message: str, answer: RecommendationAnswer) -> bool:
+    """Count the answer and queue it for the store; whether it will be kept there."""
+    _count(answer)
+    if service.recorder is None:
+        return False
+    return service.recorder.offer(Record(answer.id, now_ms(), owner, answer.model_version, message, answer))
+
+
+def _count(answer: RecommendationAnswer) -> None:
+    code = answer.issue.code
+    count = _issue_counts.get(code)
+    if count is None:
+        count = _issue_counts[code] = metrics.ISSUES.labels(code)
+    count.inc()
+    metrics.CONFIDENCE.observe(answer.issue.confidence)
+    if answer.review.needed:
+        metrics.REVIEWS.inc()
