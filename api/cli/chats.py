@@ -14,6 +14,7 @@ from rich.table import Table
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.chat_import import import_chats, training_texts
+from api.label_ranking import rank_by_current_model
 from api.settings import load_settings
 from api.store.database import open_store
 from api.store.storable import storable
@@ -89,6 +90,8 @@ def import_(
             return counted
 
         reasons = {path: import_file(path) for path in files}
+    with err.status("排定标注次序……"):
+        rank_by_current_model(engine)
     if as_json:
         told_files = [
             {"file": str(path), "taken": n[None], "skipped": {r.name: n[r] for r in Skip if n[r]}}
