@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Engine
 
-from api.store.label_queue import ConflictError, Item, Status, decide, find, skip
+from api.store.label_queue import MAX_ID, ConflictError, Item, Status, decide, find, skip
 from model.label import Label, LabelError, read_label
 from model.taxonomy import Taxonomy
 
@@ -89,6 +89,8 @@ def take(engine: Engine, taxonomy: Taxonomy, answers: Sequence[Answer], replace:
 def _check(answer: Answer, item: Item | None, taxonomy: Taxonomy, seen: dict[int, str]) -> Label | None:
     if item is None:
         raise LabelError(f"队列里没有编号 {answer.item_id}")
+    if not 0 < answer.version <= MAX_ID:
+        raise LabelError(f"没有版本 {answer.version}，请不要改动版本")
     if answer.text.split() != item.redacted_text.split():
         raise LabelError(f"消息和队列里编号 {answer.item_id} 的不一样，请不要改动消息和编号")
     if (before := seen.setdefault(answer.item_id, answer.place)) != answer.place:

@@ -143,7 +143,7 @@ def read_sheet(path: Path, who: str) -> list[Answer]:
         places[name] = header.index(name)
     answers = []
     for number, row in enumerate(rows[1:], 2):
-        cells = {name: "" if row[place] is None else str(row[place]).strip() for name, place in places.items()}
+        cells = {name: _word(row[place]) for name, place in places.items()}
         if not cells[ISSUE]:
             continue
         if not (cells[ID].isdecimal() and cells[VERSION].isdecimal()):
@@ -161,3 +161,9 @@ def read_sheet(path: Path, who: str) -> list[Answer]:
             )
         )
     return answers
+
+
+def _word(value: object) -> str:
+    if isinstance(value, float) and value.is_integer():  # Some programs save 7 as 7.0.
+        value = int(value)
+    return "" if value is None else str(value).strip()

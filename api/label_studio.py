@@ -71,8 +71,8 @@ def _task(guess: Guess, taxonomy: Taxonomy, model_version: str) -> dict[str, Any
     names = {issue.code: issue.name for issue in taxonomy.issues}
     hints = [
         item.reason,
-        item.current and f"现标：{names.get(item.current.issue)}",
-        item.suggested_issue and f"别人的看法：{names.get(item.suggested_issue)}",
+        f"现标：{names.get(item.current.issue)}" if item.current else None,
+        f"别人的看法：{names.get(item.suggested_issue)}" if item.suggested_issue else None,
     ]
     return {
         "data": {

@@ -26,6 +26,7 @@ from model.text import comparable
 
 LEASE_MS = 15 * 60_000  # For somebody who reads on a page.
 CHUNK = 1_000
+MAX_ID = 2**31 - 1  # PostgreSQL's integer.
 
 _queue = chats_to_label.c
 _LABEL = ("issue", "secondary", "customer")
@@ -247,6 +248,7 @@ def _change(
 def find(engine: Engine, ids: Sequence[int]) -> dict[int, Item]:
     """Messages by their ids, as far as they are there."""
     found: dict[int, Item] = {}
+    ids = [item_id for item_id in ids if 0 < item_id <= MAX_ID]
     with reading(engine).connect() as connection:
         for start in range(0, len(ids), CHUNK):
             rows = connection.execute(select(chats_to_label).where(_queue.id.in_(ids[start : start + CHUNK])))
@@ -301,7 +303,7 @@ def progress(engine: Engine, since_ms: int) -> Progress:
     )
     with reading(engine).connect() as connection:
         counts = {status: (n, ranked) for status, n, ranked in connection.execute(by_status)}
-        people: dict[str, int] = dict(connection.execute(by_person).tuples().all())
+        people: dict[str, int] = {row[0]: row[1] for row in connection.execute(by_person)}
     n = {status: counts.get(status, (0, 0))[0] for status in Status}
     unranked = n[Status.waiting] - counts.get(Status.waiting, (0, 0))[1]
     return Progress(n[Status.waiting], unranked, n[Status.skipped], n[Status.labelled], n[Status.written], people)
