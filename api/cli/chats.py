@@ -7,25 +7,20 @@ import json
 from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.chat_import import import_chats, training_texts
-from api.label_ranking import rank_by_current_model
 from api.settings import load_settings
 from api.store.database import open_store
-from api.store.storable import storable
-from model.chats.columns import Columns
-from model.chats.line import ChatLine
-from model.chats.reading import read_chats
-from model.chats.sifting import Skip
 from model.cli import JsonFlag, err, out, progress_bar
 from model.errors import InputError
 from model.paths import TRAINING_DATA
-from model.whole_file import whole_file
+
+if TYPE_CHECKING:
+    from model.chats.line import ChatLine
 
 app = typer.Typer(help="聊天记录：导入。", no_args_is_help=True)
 MAX_SHOWN_CHARS = 500  # Of a line in the file of what was not taken.
@@ -52,6 +47,14 @@ def import_(
     as_json: JsonFlag = False,
 ) -> None:
     """把聊天记录里买家的话取进待标注队列：脱敏、去重、记下出处。可以中断，可以重复运行。"""
+    from api.chat_import import import_chats, training_texts
+    from api.label_ranking import rank_by_current_model
+    from api.store.storable import storable
+    from model.chats.columns import Columns
+    from model.chats.reading import read_chats
+    from model.chats.sifting import Skip
+    from model.whole_file import whole_file
+
     engine = open_store(load_settings())
     named = Columns(text, role, time, conversation)
     agents = frozenset(agent or ())

@@ -7,29 +7,23 @@ import json
 from collections import Counter
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
-from api import label_sheet, label_studio
-from api.label_answers import Taken
-from api.label_answers import take as take_answers
-from api.label_guess import guess
-from api.label_ranking import rank_by_current_model, rank_queue
 from api.settings import load_settings
 from api.store import label_queue
 from api.store.database import open_store
 from api.store.label_queue import NewItem, Origin
-from api.store.storable import storable
-from model import registry
 from model.cli import SHOWN, JsonFlag, err, out
 from model.derived_facts import CHINA
 from model.errors import InputError
 from model.label import Label
 from model.paths import TRAINING_DATA, artifacts_dir
-from model.taxonomy import load_taxonomy
-from model.training_files import Confirmed, Outcome, write_labels
+
+if TYPE_CHECKING:
+    from api.label_answers import Taken
 
 app = typer.Typer(help="标注：先标哪些、导出、收回、写进训练数据。不带子命令时显示进度和下一步。")
 DAY_MS = 86_400_000
@@ -89,6 +83,11 @@ def export(
     as_json: JsonFlag = False,
 ) -> None:
     """导出最值得标的消息，附模型的看法；一天之内不会再发给别人。"""
+    from api import label_sheet, label_studio
+    from api.label_guess import guess
+    from api.label_ranking import rank_queue
+    from model import registry
+
     suffix = output.suffix.lower()
     if suffix not in {".xlsx", ".json"}:
         raise InputError(f"unknown format {output.suffix!r}", remedy="use .xlsx or .json", path=output)
@@ -131,6 +130,10 @@ def take(
     as_json: JsonFlag = False,
 ) -> None:
     """收回标好的文件：有错一条也不收；和别人已标的冲突时保留别人的并列出来，退出码 1。"""
+    from api import label_sheet, label_studio
+    from api.label_answers import take as take_answers
+    from model.taxonomy import load_taxonomy
+
     suffix = file.suffix.lower()
     disagreements: list[str] = []
     if suffix == ".xlsx":
@@ -201,8 +204,11 @@ def propose(
     as_json: JsonFlag = False,
 ) -> None:
     """找训练数据里疑似标错的（cleanlab），放进队列等人确认；要训练几个模型，约一分钟。"""
+    from api.label_ranking import rank_by_current_model
+    from api.store.storable import storable
     from model.data_check import label_suspicions
     from model.dataset import load_messages
+    from model.taxonomy import load_taxonomy
     from model.text import load_lexicon
 
     engine = open_store(load_settings())
@@ -234,6 +240,8 @@ def propose(
 @app.command()
 def write(data: DataOption = TRAINING_DATA, as_json: JsonFlag = False) -> None:
     """把标好的写进训练数据：新消息进本周的文件，已有的消息就地改标。写完就可以 shouhou train。"""
+    from model.training_files import Confirmed, Outcome, write_labels
+
     engine = open_store(load_settings())
     items = label_queue.labelled(engine)
     confirmed = [Confirmed(item.redacted_text, item.label, item.source) for item in items if item.label is not None]
