@@ -19,7 +19,7 @@ from rapidfuzz import fuzz, process
 from model.classifier import FOLDS, held_out_probabilities
 from model.dataset import Message, load_messages, message_files, mistakes, read_messages
 from model.taxonomy import Taxonomy, load_taxonomy
-from model.text import Tokenizer, load_lexicon, normalise
+from model.text import Tokenizer, comparable, load_lexicon, normalise
 
 SIMILARITY = 80  # per cent of rapidfuzz's ratio
 # Ordinary short wordings come close to each other by nature; only from these lengths is likeness copying.
@@ -31,8 +31,6 @@ FRAME_REPEATS = 5
 MAX_FRAME_SHARE = 0.003
 SHOWN_FRAMES = 20
 CHUNK = 2000
-
-_NOT_WORD = re.compile(r"[\W_]+")
 
 
 class Pair(BaseModel):
@@ -118,7 +116,7 @@ def _report(
     evaluation: Sequence[Message] = (),
     with_labels: bool = False,
 ) -> DataReport:
-    keys = [_key(message.text) for message in messages]
+    keys = [comparable(message.text) for message in messages]
     duplicates, conflicts = _same_text(messages, keys)
     near = list(_near_duplicates(messages, keys))
     frames = _frames(messages, lexicon or [])
@@ -150,15 +148,9 @@ def _report(
         customers=_counts([message.customer for message in messages], list(taxonomy.customer_by_code)),
         identical=identical,
         near=close,
-        suspicions=_suspicions(messages, lexicon or []) if with_labels else [],
+        suspicions=label_suspicions(messages, lexicon or []) if with_labels else [],
         broken_rules=[rule for rule, broken in rules.items() if broken],
     )
-
-
-def _key(text: str) -> str:
-    """The text as compared: normal form without punctuation; punctuation alone stays."""
-    normal = normalise(text).text
-    return _NOT_WORD.sub("", normal) or normal
 
 
 def _counts(labels: list[str], codes: list[str]) -> dict[str, int]:
@@ -224,7 +216,7 @@ def _overlap(messages: list[Message], keys: list[str], evaluation: Sequence[Mess
         by_key[key].append(message)
     identical, near = [], []
     for gold in evaluation:
-        key = _key(gold.text)
+        key = comparable(gold.text)
         if len(key) >= AGAINST_IDENTICAL_CHARS and key in by_key:
             identical += [_pair(gold, message) for message in by_key[key]]
         elif len(key) >= AGAINST_NEAR_CHARS:
@@ -233,7 +225,8 @@ def _overlap(messages: list[Message], keys: list[str], evaluation: Sequence[Mess
     return identical, near
 
 
-def _suspicions(messages: list[Message], lexicon: list[str]) -> list[Suspicion]:
+def label_suspicions(messages: Sequence[Message], lexicon: list[str]) -> list[Suspicion]:
+    """Messages whose issue a model trained without their voice contradicts (confident learning), likeliest first."""
     labels = np.array([message.issue for message in messages])
     classes, y = np.unique(labels, return_inverse=True)
     if len(messages) < FOLDS * len(classes):

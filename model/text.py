@@ -22,6 +22,7 @@ MAX_MESSAGE_CHARS = 2000
 # Longer runs say nothing more ("！！！！！！", "哈哈哈哈"). Digits are left: 2000 is not 200.
 _LONG_RUN = re.compile(r"([^\d])\1{2,}")
 _EDGE_OR_DOUBLE_SPACE = re.compile(r"^ | $|  ")
+_NOT_WORD = re.compile(r"[\W_]+")
 
 
 class _CharacterTable(dict[int, str | None]):
@@ -117,6 +118,16 @@ def clauses(text: str) -> list[str]:
     """
     parts = [part for part in _CLAUSE_END.split(text) if len(part) >= MIN_CLAUSE_CHARS]
     return parts if len(parts) > 1 else []
+
+
+def comparable(text: str) -> str:
+    """What two messages have in common that say the same: normal form without punctuation, or punctuation alone.
+
+    >>> comparable("发霉了！ 给我退") == comparable("發霉了,给我退")
+    True
+    """
+    normal = normalise(text).text
+    return _NOT_WORD.sub("", normal) or normal
 
 
 def without_controls(text: str) -> str:

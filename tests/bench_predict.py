@@ -111,7 +111,7 @@ def throughput(folder: Path, rows: int, rounds: int) -> str:
         return max(whole - start, 0.0) / (rows - 1000) * 1e6
 
     lines = [
-        "| 在哪里 | 条/秒（实际经过时间，含启动） | 命令自己 µs/条（CPU） | 各 worker 合计 µs/条（CPU） | 命令内存峰值 MB |",
+        "| 在哪里 | 条/秒（含启动） | 命令自己 µs/条（CPU） | 各 worker 合计 µs/条（CPU） | 命令内存峰值 MB |",
         "| --- | ---: | ---: | ---: | ---: |",
     ]
     for workers, name in places.items():

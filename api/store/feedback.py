@@ -13,12 +13,11 @@ from sqlalchemy import Connection, Engine, select
 from api.schemas import FeedbackRequest
 from api.store.clock import now_ms
 from api.store.database import reading
+from api.store.label_queue import add_correction
 from api.store.recommendations import as_fen
 from api.store.storable import storable
-from api.store.tables import chats_to_label, feedback, recommendations, template_counts
+from api.store.tables import feedback, recommendations, template_counts
 from api.store.upsert import insert_or
-
-SOURCE = "feedback"
 
 
 class KeyReusedError(Exception):
@@ -99,7 +98,7 @@ def keep_feedback(
         if given.template_id is not None and _is_first_choice(connection, given.recommendation_id, owner):
             _count(engine, connection, given, judged, templates)
         if judged is not None and (given.issue or given.customer):
-            _queue_correction(engine, connection, given, judged)
+            add_correction(engine, connection, judged.redacted_message, given.issue, given.customer)
     return kept
 
 
@@ -156,15 +155,3 @@ def _count(
                 },
             )
         )
-
-
-def _queue_correction(engine: Engine, connection: Connection, given: FeedbackRequest, judged: Judged) -> None:
-    insert = insert_or(engine, chats_to_label).values(
-        text_sha256=_sha256(judged.redacted_message),
-        redacted_text=judged.redacted_message,
-        source=SOURCE,
-        added_at_ms=now_ms(),
-        suggested_issue=given.issue,
-        suggested_customer=given.customer,
-    )
-    connection.execute(insert.on_conflict_do_nothing())

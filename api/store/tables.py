@@ -95,24 +95,42 @@ template_counts = Table(
     Column("edited", BigInteger, nullable=False),
 )
 
-# The label queue: redacted buyers' lines that wait for a person, and what the person decided.
+# The label queue (api/store/label_queue.py): redacted buyers' lines that wait for a person, and what people decided.
 chats_to_label = Table(
     "chats_to_label",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("text_sha256", String(64), nullable=False),
+    Column("text_sha256", String(64), nullable=False),  # Of the text as compared: model.text.comparable.
     Column("redacted_text", Text, nullable=False),
-    Column("source", String(200), nullable=False),
+    Column("origin", String(16), nullable=False, server_default="chat"),
+    Column("source", String(200), nullable=False),  # File and row.
+    Column("conversation", String(16)),  # A pseudonym: the same for lines of one conversation.
+    Column("said_at_ms", BigInteger),
     Column("added_at_ms", BigInteger, nullable=False),
+    # What agents' feedback or the search for label errors says it is.
     Column("suggested_issue", String(64)),
     Column("suggested_customer", String(64)),
+    # What the training data say, where the message is from there.
+    Column("current_issue", String(64)),
+    Column("current_secondary", String(300)),
+    Column("current_customer", String(64)),
+    # Place in the order of labelling, from 1; 0 jumps the queue, NULL comes last.
+    Column("priority", Integer),
+    Column("reason", String(64)),
+    Column("leased_by", String(100)),
+    Column("leased_until_ms", BigInteger),
+    # Grows with every decision; who decides names the version that he saw.
+    Column("version", Integer, nullable=False, server_default="1"),
+    Column("status", String(10), nullable=False, server_default="waiting"),
     Column("issue", String(64)),
     Column("secondary", String(300)),
     Column("customer", String(64)),
-    Column("labelled_by", String(12)),
+    Column("labelled_by", String(100)),
     Column("labelled_at_ms", BigInteger),
+    Column("written_to", String(200)),  # The file of the training data.
     UniqueConstraint("text_sha256"),
     Index(None, "labelled_at_ms"),
+    Index(None, "status", "priority"),
 )
 
 # What is to be written into Chatwoot, kept until it is there. While a delivery waits, next_attempt_at_ms says from when

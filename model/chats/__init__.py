@@ -1,0 +1,1 @@
+"""Reads chats as shops export them: tables and plain transcripts, line by line in bounded memory."""

@@ -1,0 +1,142 @@
+"""Rows of a csv, xlsx, jsonl or parquet file, read in bounded memory."""
+
+from __future__ import annotations
+
+import csv
+import json
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import openpyxl
+import pyarrow as pa
+import pyarrow.parquet as pq
+from openpyxl.utils.exceptions import InvalidFileException
+
+from model.chats.columns import Columns, find_columns
+from model.chats.encoding import text_encoding
+from model.chats.line import ChatLine, read_time
+from model.errors import InputError
+
+BATCH = 1_000
+MAX_LINE_CHARS = 1_000_000  # Of a jsonl file: a longer line is no chat and must not fill the memory.
+DELIMITERS = ",\t;"
+
+
+def read_csv(path: Path, named: Columns) -> Iterator[ChatLine]:
+    """Rows of a CSV with a header; comma, tab or semicolon, whichever the header has most of."""
+    with path.open(encoding=text_encoding(path), newline="") as file:
+        delimiter = max(DELIMITERS, key=file.readline().count)
+        file.seek(0)
+        reader = csv.reader(file, delimiter=delimiter, strict=True)
+        start = 1
+        try:
+            header = [cell.strip() for cell in next(reader, [])]
+            if not any(header):
+                raise InputError("the file is empty", remedy="export the chats again", path=path, line=1)
+            columns = find_columns(header, named, path)
+            start = reader.line_num + 1
+            for cells in reader:
+                row, start = start, reader.line_num + 1
+                if not cells:
+                    continue
+                if len(cells) != len(header):
+                    yield ChatLine(row, problem=f"{len(cells)} 格，表头有 {len(header)} 格")
+                else:
+                    yield _chat_line(row, dict(zip(header, cells, strict=True)), columns)
+        except csv.Error as error:
+            raise InputError(f"not CSV ({error})", remedy='close the quotes "…"', path=path, line=start) from error
+
+
+def read_xlsx(path: Path, named: Columns) -> Iterator[ChatLine]:
+    """Rows of the first sheet; its first row that is not empty is the header."""
+    try:
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror or error})", remedy="check the path", path=path) from error
+    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise InputError("not an Excel file (.xlsx), or damaged", remedy="save it again as .xlsx", path=path) from error
+    try:
+        sheet = book.worksheets[0] if book.worksheets else None
+        if sheet is None:
+            raise InputError("no sheet", remedy="put the chats on the first sheet", path=path)
+        rows = enumerate(sheet.iter_rows(values_only=True), 1)
+        header = next((cells for _, cells in rows if any(cell is not None for cell in cells)), None)
+        if header is None:
+            raise InputError("the first sheet is empty", remedy="put the chats on it", path=path)
+        names = ["" if cell is None else str(cell).strip() for cell in header]
+        columns = find_columns(names, named, path)
+        for row, cells in rows:
+            if any(cell is not None for cell in cells):
+                yield _chat_line(row, dict(zip(names, cells, strict=False)), columns)
+    except (zipfile.BadZipFile, zlib.error, SyntaxError, EOFError) as error:  # SyntaxError: broken XML.
+        raise InputError("damaged within", remedy="save it again as .xlsx", path=path) from error
+    finally:
+        book.close()
+
+
+def read_jsonl(path: Path, named: Columns) -> Iterator[ChatLine]:
+    """JSON objects, one a line; the first one's keys are the columns."""
+    with path.open(encoding=text_encoding(path)) as file:
+        columns: Columns | None = None
+        for row, line in _lines(file):
+            if not line.strip():
+                continue
+            try:
+                record = json.loads(line)
+            except (ValueError, RecursionError):
+                record = None
+            if not isinstance(record, dict):
+                yield ChatLine(row, problem="不是一条 JSON 记录")
+                continue
+            if columns is None:
+                columns = find_columns(list(record), named, path)
+            yield _chat_line(row, record, columns)
+    if columns is None:
+        raise InputError("no JSON object in it", remedy="one object a line", path=path, line=1)
+
+
+def _lines(file: IO[str]) -> Iterator[tuple[int, str]]:
+    """Lines with their numbers; one that is too long comes as far as MAX_LINE_CHARS, and so is no JSON."""
+    row = 0
+    while line := file.readline(MAX_LINE_CHARS):
+        row += 1
+        yield row, line
+        while line and not line.endswith("\n"):
+            line = file.readline(MAX_LINE_CHARS)
+
+
+def read_parquet(path: Path, named: Columns) -> Iterator[ChatLine]:
+    """Records of a parquet file; only the columns that matter are read."""
+    try:
+        with pq.ParquetFile(path) as file:
+            columns = find_columns(file.schema_arrow.names, named, path)
+            wanted = [name for name in (columns.text, columns.role, columns.time, columns.conversation) if name]
+            row = 0
+            for batch in file.iter_batches(batch_size=BATCH, columns=wanted):
+                for record in batch.to_pylist():
+                    row += 1
+                    yield _chat_line(row, record, columns)
+    except FileNotFoundError as error:
+        raise InputError("no such file", remedy="check the path", path=path) from error
+    except (OSError, pa.ArrowException) as error:
+        raise InputError("not a parquet file, or damaged", remedy="write it again", path=path) from error
+
+
+def _chat_line(row: int, record: dict[str, Any], columns: Columns) -> ChatLine:
+    text = record.get(columns.text or "")
+    if text is not None and not isinstance(text, str | int | float):
+        return ChatLine(row, problem="消息不是文字")
+    return ChatLine(
+        row,
+        "" if text is None else str(text),
+        _word(record.get(columns.role or "")),
+        read_time(record.get(columns.time or "")),
+        _word(record.get(columns.conversation or "")),
+    )
+
+
+def _word(value: object) -> str | None:
+    return None if value is None else str(value).strip() or None
