@@ -80,7 +80,10 @@ class Reference(BaseModel):
 
 
 class MeasureDrift(BaseModel):
-    """One measure. `act_from` is ACT_PSI, or more where so few messages reach that by chance."""
+    """One measure. `act_from` is ACT_PSI, or more where so few messages reach that by chance.
+
+    `worse`: the change is to more unknown words, less confidence, more abstentions; any other mix of issues is.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -88,11 +91,12 @@ class MeasureDrift(BaseModel):
     name: str
     psi: float
     act_from: float
+    worse: bool
 
     @property
     def has_drifted(self) -> bool:
-        """Whether the measure asks for action."""
-        return self.psi >= self.act_from
+        """Whether the measure asks for action: traffic that is easier than the training messages does not."""
+        return self.worse and self.psi >= self.act_from
 
 
 class Drift(BaseModel):
@@ -157,8 +161,8 @@ def drift(reference: Reference, recent: Traffic) -> Drift:
         "unknown_words": (reference.unknown_words, unknown_words),
         "confidence": (reference.confidence, _histogram(recent.confidence, reference.confidence_edges)),
         "abstentions": (
-            [reference.abstentions, reference.n - reference.abstentions],
-            [abstentions, n - abstentions],
+            [reference.n - reference.abstentions, reference.abstentions],
+            [n - abstentions, abstentions],
         ),
         "issues": ([reference.issues.get(code, 0) for code in codes], [now[code] for code in codes]),
     }
@@ -192,7 +196,12 @@ def _measure(measure: Measure, before: list[int], now: list[int]) -> MeasureDrif
         name=MEASURE_NAMES[measure],
         psi=round(stability_index(before, now), 4),
         act_from=round(max(ACT_PSI, by_chance), 4),
+        worse=measure == "issues" or (_mean_bin(now) > _mean_bin(before)) != (measure == "confidence"),
     )
+
+
+def _mean_bin(counts: Sequence[int]) -> float:
+    return float(np.average(np.arange(len(counts)), weights=counts))
 
 
 def _histogram(values: Floats, edges: Sequence[float] | Floats) -> list[int]:
@@ -207,6 +216,6 @@ def _advice(n: int, measures: list[MeasureDrift], drifted: list[MeasureDrift]) -
     if drifted:
         why = "、".join(f"{measure.name}（PSI {measure.psi:.2f}）" for measure in drifted)
         return [f"该标注了：{why}与训练数据明显不同", "下一步：shouhou label 挑出最值得标的消息，标好后 shouhou train"]
-    if watched := [measure.name for measure in measures if measure.psi >= WATCH_PSI]:
+    if watched := [measure.name for measure in measures if measure.worse and measure.psi >= WATCH_PSI]:
         return [f"有些变化，还不必标注：{'、'.join(watched)}（PSI 超过 {WATCH_PSI}）"]
     return ["与训练数据一致，不必标注"]

@@ -98,6 +98,15 @@ def test_strange_words_are_time_to_label(small_state: ModelState) -> None:
     assert found.advice[0].startswith("该标注了：生词占比")
 
 
+def test_easier_messages_are_no_reason_to_label(held_out: Predictions) -> None:
+    """The index is large, but the change is to fewer unknown words and more confidence."""
+    said = as_traffic(held_out)
+    easier = Traffic(said.issues, np.minimum(1.0, said.confidence + 0.4), np.zeros(len(said.unknown_words)))
+    found = drift(reference(held_out, 0.5), easier)
+    assert min(psi(found)[name] for name in ("unknown_words", "confidence", "abstentions")) > ACT_PSI
+    assert not found.time_to_label
+
+
 def test_another_mix_of_issues_is_told_with_the_issue_that_grew(held_out: Predictions) -> None:
     said = held_out.best_issues()
     mostly = [*np.flatnonzero(said == "invoice")[:20].tolist() * 10, *range(100)]

@@ -56,6 +56,8 @@ def _print(found: Drift, names: dict[str, str]) -> None:
             table.add_column(column, justify="right" if column else "left")
         for measure in found.measures:
             verdict = "变了" if measure.has_drifted else "略变" if measure.psi >= WATCH_PSI else "没变"
+            if not measure.worse and measure.psi >= WATCH_PSI:
+                verdict = "变好了"
             table.add_row(measure.name, f"{measure.psi:.3f}", f"{measure.act_from:.2f}", verdict)
         out.print(table)
         for name, (before, now) in (("含生词的消息", found.with_unknown_words), ("把握不足的消息", found.abstentions)):
