@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
+from typing import NamedTuple
 
 import cn2an
 
@@ -14,7 +15,21 @@ from model.recommendation import Fact
 from model.text import normalise
 
 MAX_COUNT = 100_000
-REMEMBERED_TURNS = 4096
+REMEMBERED_MESSAGES = 4096
+
+
+class Told(NamedTuple):
+    """What a message tells.
+
+    Attributes:
+        facts: in the order of the message. A fact may stand here twice, with two values.
+        values: of each fact that is told in one way.
+        torn: names of those that are told in two ways and so stay unknown.
+    """
+
+    facts: tuple[Fact, ...]
+    values: dict[str, Scalar]
+    torn: list[str]
 
 
 class FactFinder:
@@ -23,14 +38,11 @@ class FactFinder:
     def __init__(self, cues: Sequence[FactCues]) -> None:
         self._cues = tuple(cues)
         self._scans = [(fact, fact.scan.search) for fact in cues]
-        # A conversation comes back with every message, one turn longer.
-        self.told_earlier = lru_cache(REMEMBERED_TURNS)(self._told_earlier)
+        # A conversation comes back with every message, one turn longer: today's message is the next one's history.
+        self.read = lru_cache(REMEMBERED_MESSAGES)(self._read)
 
     def find(self, message: str) -> list[Fact]:
-        """Facts in the order of the message; offsets are code points of the message as sent.
-
-        A fact may stand in the list twice, with two values: see `told`.
-        """
+        """Facts in the order of the message; offsets are code points of the message as sent."""
         normal = normalise(message)
         text = normal.text
         found: list[Fact] = []
@@ -46,12 +58,12 @@ class FactFinder:
                 hit = scan(text, hit.end())
         return sorted(found, key=lambda item: (item.start, item.name))
 
-    def _told_earlier(self, text: str) -> dict[str, Scalar]:
-        return told(self.find(text))[0]
+    def _read(self, message: str) -> Told:
+        return told(self.find(message))
 
 
-def told(facts: Sequence[Fact]) -> tuple[dict[str, Scalar], list[str]]:
-    """Value of each fact, and the names of those that are told in two ways and so stay unknown."""
+def told(facts: Sequence[Fact]) -> Told:
+    """Which facts are clear, and which are told in two ways."""
     values: dict[str, Scalar] = {}
     torn: list[str] = []
     for fact in facts:
@@ -61,7 +73,7 @@ def told(facts: Sequence[Fact]) -> tuple[dict[str, Scalar], list[str]]:
     for fact in facts:
         if fact.name in {"affected_count", "package_count"} and not fact.text[-1].isdigit():
             values["unit"] = fact.text[-1]
-    return {name: value for name, value in values.items() if name not in torn}, torn
+    return Told(tuple(facts), {name: value for name, value in values.items() if name not in torn}, torn)
 
 
 def _read(fact: FactCues, text: str, start: int) -> tuple[Scalar, int, int] | None:
