@@ -75,6 +75,8 @@ def stated_facts(context: Context) -> dict[str, Scalar]:
     """Facts of the context as conditions see them: enum members as their values, times left out."""
     facts: dict[str, Scalar] = {}
     for name, value in vars(context).items():
+        if value is None:
+            continue
         if isinstance(value, Enum):
             facts[name] = value.value
         elif isinstance(value, _SCALARS):

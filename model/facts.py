@@ -12,7 +12,7 @@ import cn2an
 from model.playbook.conditions import Scalar
 from model.playbook.cues import FactCues
 from model.recommendation import Fact
-from model.text import normalise
+from model.text import remembered_normal_form
 
 MAX_COUNT = 100_000
 REMEMBERED_MESSAGES = 4096
@@ -36,17 +36,26 @@ class FactFinder:
     """Finds the facts that the cues of the playbook describe."""
 
     def __init__(self, cues: Sequence[FactCues]) -> None:
-        self._cues = tuple(cues)
         self._scans = [(fact, fact.scan.search) for fact in cues]
+        # Most messages lack what most cues need: for each character the places of the facts that it may tell.
+        self._always = [place for place, fact in enumerate(cues) if fact.needed is None]
+        self._told_by: dict[str, list[int]] = {}
+        for place, fact in enumerate(cues):
+            for character in fact.needed or ():
+                self._told_by.setdefault(character, []).append(place)
         # A conversation comes back with every message, one turn longer: today's message is the next one's history.
         self.read = lru_cache(REMEMBERED_MESSAGES)(self._read)
 
     def find(self, message: str) -> list[Fact]:
         """Facts in the order of the message; offsets are code points of the message as sent."""
-        normal = normalise(message)
+        normal = remembered_normal_form(message)
         text = normal.text
         found: list[Fact] = []
-        for fact, scan in self._scans:
+        places = set(self._always)
+        for character in self._told_by.keys() & text:
+            places.update(self._told_by[character])
+        for place in sorted(places):
+            fact, scan = self._scans[place]
             hit = scan(text)
             while hit is not None:
                 read = _read(fact, text, hit.start())

@@ -9,10 +9,11 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-from model.dataset import read_messages
+from model.dataset import message_files, read_messages
 from model.paths import TRAINING_DATA
 from model.taxonomy import load_taxonomy
 
+BUYERS = 50
 MAX_BUYER_TURNS = 5
 NO_CONTEXT = 0.25  # This share of the conversations comes from plug-ins that know nothing of the order.
 AGENT_LINES = (
@@ -49,15 +50,19 @@ ORDER_FACTS: dict[str, tuple[float, tuple[Any, ...]]] = {
 
 
 def buyer_requests(seed: int = 0) -> Iterator[dict[str, Any]]:
-    """Bodies of POST /v1/recommendations without end: turn by turn, as agents get them, the same for the same seed."""
-    chance = random.Random(seed)  # noqa: S311
-    files = [
-        [message.text for message in read_messages(path, load_taxonomy())]
-        for path in sorted((TRAINING_DATA / "messages").glob("*.csv"))
-    ]
-    sizes = [len(texts) for texts in files]
+    """Bodies of POST /v1/recommendations without end, turn by turn, from many buyers at once; the same for one seed."""
+    chance = random.Random(seed)
+    taxonomy = load_taxonomy()
+    files = [[message.text for message in read_messages(path, taxonomy)] for path in message_files(TRAINING_DATA)]
+    chats = [_chat(chance, files) for _ in range(BUYERS)]
     while True:
-        (texts,) = chance.choices(files, sizes)
+        yield next(chance.choice(chats))
+
+
+def _chat(chance: random.Random, files: list[list[str]]) -> Iterator[dict[str, Any]]:
+    """One conversation after another."""
+    while True:
+        (texts,) = chance.choices(files, [len(texts) for texts in files])
         turns = chance.randint(1, MAX_BUYER_TURNS)
         first = chance.randrange(max(len(texts) - turns, 1))
         context = {} if chance.random() < NO_CONTEXT else _order(chance)
