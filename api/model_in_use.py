@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +51,8 @@ class ModelInUse:
         self._seen = self._signature()
         self._one_at_a_time = threading.Lock()
         self.state = state or load_state(artifacts)
+        if state is None:
+            _spare_garbage_collector()
         self.problem: str | None = None
         metrics.MODEL.labels(self.state.manifest.version).set(1)
 
@@ -69,10 +72,12 @@ class ModelInUse:
                 metrics.RELOAD_FAILURES.inc()
                 _log.error("promoted model not loaded", problem=told, serving=self.state.manifest.version)
                 raise
-            old, self.state, self.problem = self.state, fresh, None
-        metrics.MODEL.labels(old.manifest.version).set(0)
+            before = self.state.manifest.version
+            self.state, self.problem = fresh, None
+        metrics.MODEL.labels(before).set(0)
         metrics.MODEL.labels(fresh.manifest.version).set(1)
-        _log.info("model loaded", version=fresh.manifest.version, before=old.manifest.version)
+        _log.info("model loaded", version=fresh.manifest.version, before=before)
+        _spare_garbage_collector()
 
     async def watch(self) -> None:
         """Follow promotions until cancelled."""
@@ -90,3 +95,13 @@ class ModelInUse:
         except OSError:
             return None
         return status.st_mtime_ns, status.st_ino
+
+
+def _spare_garbage_collector() -> None:
+    """Keep what stays (model, playbook, libraries) out of the collections to come.
+
+    Walking all of it took 0.1 s each time, a sixth of all processor time under load; now it is done once a model.
+    """
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()

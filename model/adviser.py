@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -139,7 +139,7 @@ class Adviser:
                 handled.issues[0].confidence,
                 top_k,
             ),
-            facts=case.found,
+            facts=list(case.found),
             compensation=compensation,
             freight=freight,
             next_steps=steps,
@@ -180,18 +180,18 @@ class Adviser:
         compensation: Compensation | None,
         slots: Mapping[str, str],
         record: Mapping[str, Acceptance],
-    ) -> Sequence[Ranked]:
+    ) -> Iterable[Ranked]:
         """Templates of the issue; while it is not clear which of two it is, also those that ask about the second."""
-        wanted = Wanted(customer, stage, compensation.remedy if compensation else None, frozenset(slots))
+        wanted = Wanted(customer, stage, compensation.remedy if compensation else None)
         best, second = handled.issues[:2]
-        ranked = self.shelves[best.code].ranked(wanted, case.facts, record)
+        ranked = self.shelves[best.code].ranked(wanted, slots, case.facts, record)
         if best.confidence - second.confidence >= self.thresholds.margin:
             return ranked
-        other = Wanted(customer, Stage.clarify, None, frozenset(slots))
+        other = Wanted(customer, Stage.clarify, None)
         weight = (0.5 + 0.5 * second.confidence) / (0.5 + 0.5 * best.confidence)
         asking = [
             Ranked(entry.template, entry.score * weight, (*entry.why, f"也可能是：{self._name(second.code)}"))
-            for entry in self.shelves[second.code].ranked(other, case.facts, record)
+            for entry in self.shelves[second.code].ranked(other, slots, case.facts, record)
             if entry.template.stage is Stage.clarify
         ]
         return sorted([*ranked, *asking], key=lambda entry: -entry.score)

@@ -11,10 +11,11 @@ from enum import Enum
 from model.context import Context
 from model.conversation import Turn, read_conversation
 from model.derived_facts import derive
-from model.facts import told
 from model.playbook.book import Playbook
 from model.playbook.conditions import Scalar
 from model.recommendation import Fact
+
+_SCALARS = (bool, int, Decimal, str)
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Case:
     context: Context
     facts: dict[str, Scalar]
     as_told: dict[str, Scalar] | None
-    found: list[Fact]
+    found: Sequence[Fact]
     contradictions: list[str]
     now: datetime | None
 
@@ -42,13 +43,12 @@ def open_case(
 ) -> Case:
     """Gather the facts: the caller's context wins over the message, the message over earlier ones."""
     now = context.now or now
-    found = playbook.fact_finder.find(message)
+    found, words, torn = playbook.fact_finder.read(message)
     stated = stated_facts(context)
-    words, torn = told(found)
     earlier: dict[str, Scalar] = {}
     for turn in history:
         if turn.role == "buyer":
-            earlier |= playbook.fact_finder.told_earlier(turn.text)
+            earlier |= playbook.fact_finder.read(turn.text).values
     contradictions = [_two_ways(found, name) for name in torn if name not in stated]
     facts = {**earlier, **words}
     for name in torn:
@@ -74,11 +74,12 @@ def open_case(
 def stated_facts(context: Context) -> dict[str, Scalar]:
     """Facts of the context as conditions see them: enum members as their values, times left out."""
     facts: dict[str, Scalar] = {}
-    for name in context.model_fields_set:
-        value = getattr(context, name)
+    for name, value in vars(context).items():
+        if value is None:
+            continue
         if isinstance(value, Enum):
             facts[name] = value.value
-        elif isinstance(value, bool | int | Decimal | str):
+        elif isinstance(value, _SCALARS):
             facts[name] = value
     return facts
 

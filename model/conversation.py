@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from re import Pattern
 from typing import Literal, NamedTuple
 
 from model.playbook.conditions import Scalar
-from model.text import normalise
+from model.text import remembered_normal_form
 
 AGENT_MOVES = ("photo_asked", "question_asked", "check_promised", "handed_over", "offered")
 
@@ -37,7 +36,7 @@ def read_conversation(moves: Mapping[str, Pattern[str]], history: Sequence[Turn]
     facts["first_contact"] = True
     solution = "none"
     for turn in history:
-        text = _normal(turn.text)
+        text = remembered_normal_form(turn.text).text
         if turn.role == "agent":
             facts["first_contact"] = False
             for move in AGENT_MOVES[:-1]:
@@ -48,9 +47,9 @@ def read_conversation(moves: Mapping[str, Pattern[str]], history: Sequence[Turn]
         elif solution != "none":
             solution = _answer(moves, text, solution)
     if solution != "none":
-        solution = _answer(moves, _normal(message), solution)
+        solution = _answer(moves, remembered_normal_form(message).text, solution)
     facts["solution"] = solution
-    facts["courtesy"] = _courtesy(moves, _normal(message))
+    facts["courtesy"] = _courtesy(moves, remembered_normal_form(message).text)
     return facts
 
 
@@ -65,8 +64,3 @@ def _courtesy(moves: Mapping[str, Pattern[str]], text: str) -> str:
         if moves[move].search(text):
             return name
     return "none"
-
-
-@lru_cache(4096)
-def _normal(text: str) -> str:
-    return normalise(text).text

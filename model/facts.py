@@ -5,36 +5,57 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
+from typing import NamedTuple
 
 import cn2an
 
 from model.playbook.conditions import Scalar
 from model.playbook.cues import FactCues
 from model.recommendation import Fact
-from model.text import normalise
+from model.text import remembered_normal_form
 
 MAX_COUNT = 100_000
-REMEMBERED_TURNS = 4096
+REMEMBERED_MESSAGES = 4096
+
+
+class Told(NamedTuple):
+    """What a message tells.
+
+    Attributes:
+        facts: in the order of the message. A fact may stand here twice, with two values.
+        values: of each fact that is told in one way.
+        torn: names of those that are told in two ways and so stay unknown.
+    """
+
+    facts: tuple[Fact, ...]
+    values: dict[str, Scalar]
+    torn: list[str]
 
 
 class FactFinder:
     """Finds the facts that the cues of the playbook describe."""
 
     def __init__(self, cues: Sequence[FactCues]) -> None:
-        self._cues = tuple(cues)
         self._scans = [(fact, fact.scan.search) for fact in cues]
-        # A conversation comes back with every message, one turn longer.
-        self.told_earlier = lru_cache(REMEMBERED_TURNS)(self._told_earlier)
+        # Most messages lack what most cues need: for each character the places of the facts that it may tell.
+        self._always = [place for place, fact in enumerate(cues) if fact.needed is None]
+        self._told_by: dict[str, list[int]] = {}
+        for place, fact in enumerate(cues):
+            for character in fact.needed or ():
+                self._told_by.setdefault(character, []).append(place)
+        # A conversation comes back with every message, one turn longer: today's message is the next one's history.
+        self.read = lru_cache(REMEMBERED_MESSAGES)(self._read)
 
     def find(self, message: str) -> list[Fact]:
-        """Facts in the order of the message; offsets are code points of the message as sent.
-
-        A fact may stand in the list twice, with two values: see `told`.
-        """
-        normal = normalise(message)
+        """Facts in the order of the message; offsets are code points of the message as sent."""
+        normal = remembered_normal_form(message)
         text = normal.text
         found: list[Fact] = []
-        for fact, scan in self._scans:
+        places = set(self._always)
+        for character in self._told_by.keys() & text:
+            places.update(self._told_by[character])
+        for place in sorted(places):
+            fact, scan = self._scans[place]
             hit = scan(text)
             while hit is not None:
                 read = _read(fact, text, hit.start())
@@ -46,12 +67,12 @@ class FactFinder:
                 hit = scan(text, hit.end())
         return sorted(found, key=lambda item: (item.start, item.name))
 
-    def _told_earlier(self, text: str) -> dict[str, Scalar]:
-        return told(self.find(text))[0]
+    def _read(self, message: str) -> Told:
+        return told(self.find(message))
 
 
-def told(facts: Sequence[Fact]) -> tuple[dict[str, Scalar], list[str]]:
-    """Value of each fact, and the names of those that are told in two ways and so stay unknown."""
+def told(facts: Sequence[Fact]) -> Told:
+    """Which facts are clear, and which are told in two ways."""
     values: dict[str, Scalar] = {}
     torn: list[str] = []
     for fact in facts:
@@ -61,7 +82,7 @@ def told(facts: Sequence[Fact]) -> tuple[dict[str, Scalar], list[str]]:
     for fact in facts:
         if fact.name in {"affected_count", "package_count"} and not fact.text[-1].isdigit():
             values["unit"] = fact.text[-1]
-    return {name: value for name, value in values.items() if name not in torn}, torn
+    return Told(tuple(facts), {name: value for name, value in values.items() if name not in torn}, torn)
 
 
 def _read(fact: FactCues, text: str, start: int) -> tuple[Scalar, int, int] | None:

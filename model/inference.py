@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise, repeat
-from operator import add, mul
+from operator import add
 from typing import NamedTuple
 
 import numpy as np
@@ -25,9 +25,7 @@ MAX_EVIDENCE = 5
 RANKED = 4
 MAX_ALSO = 2
 NO_MATTER = frozenset({"other", "greeting"})  # Not worth telling beside another issue.
-# Never in a normal form: slices that run over the end of the text meet it and are in no vocabulary.
-_END = "\0\0"
-# Never in a normal form either, and a word of its own for jieba: parts the messages of a file.
+# Never in a normal form, and a word of its own for jieba: parts the messages of a file.
 _SEPARATOR = "\n"
 
 
@@ -116,8 +114,6 @@ class Classifier:
     thresholds: Thresholds
 
     def __post_init__(self) -> None:
-        # Plain floats for the few terms of one message: NumPy's cost a call would be most of the work.
-        object.__setattr__(self, "_idf", self.idf.tolist())
         index = pd.Index(self.steps)
         index.get_indexer(index[:1])  # Its hash table is made now: two threads must not make it at once.
         object.__setattr__(self, "_index", index)
@@ -129,13 +125,13 @@ class Classifier:
         # A memory-mapped array is of a subclass that makes every operation slower; a plain view of it is not.
         for name, value in state.items():
             object.__setattr__(self, name, np.asarray(value) if isinstance(value, np.memmap) else value)
-        self.__post_init__()
 
     def predict(self, message: str) -> Prediction:
         """Both labels of one message, with evidence."""
         normal = normalise(message)
         words = self.tokenizer.words(normal.text)
-        rows, values = self._weigh(*self._rows(normal.text, words))
+        runs = self._rows_of_runs(normal.text)
+        rows, values = self._weigh(self._rows_of_words(words), runs)
         weights = self.weights.take(rows, axis=0)
         scores = values @ weights + self.intercepts
         n = len(self.issue_codes)
@@ -143,7 +139,7 @@ class Classifier:
         customers = _ranked(self.customer_codes, _softmax(scores[n:] / self.temperatures[1]))
         best = self.issue_codes.index(issues[0].code)
         contributions = (values * weights[:, best] / self.temperatures[0]).tolist()
-        evidence = self._evidence(message, normal, words, dict(zip(rows, contributions, strict=True)))
+        evidence = self._evidence(message, normal, words, runs, dict(zip(rows.tolist(), contributions, strict=True)))
         return Prediction(issues, customers, self._also(normal.text, issues[0].code), evidence)
 
     def probabilities(self, messages: Sequence[str]) -> tuple[Floats, Floats]:
@@ -162,43 +158,41 @@ class Classifier:
         found: dict[str, float] = {}
         n = len(self.issue_codes)
         for clause in clauses(text):
-            rows, values = self._weigh(*self._rows(clause, self.tokenizer.words(clause)))
-            scores = values @ self.weights.take(rows, axis=0)[:, :n] + self.intercepts[:n]
-            probabilities = _softmax(scores / self.temperatures[0])
-            best = int(probabilities.argmax())
-            code, confidence = self.issue_codes[best], float(probabilities[best])
-            if confidence >= self.thresholds.also and code != primary and code not in NO_MATTER:
+            rows, values = self._weigh(self._rows_of_words(self.tokenizer.words(clause)), self._rows_of_runs(clause))
+            scores = (values @ self.weights.take(rows, axis=0) + self.intercepts)[:n]
+            best = int(scores.argmax())
+            code = self.issue_codes[best]
+            if code == primary or code in NO_MATTER:
+                continue
+            confidence = float(_softmax(scores / self.temperatures[0])[best])
+            if confidence >= self.thresholds.also:
                 found[code] = max(confidence, found.get(code, 0.0))
         ranked = sorted(found.items(), key=lambda item: -item[1])
         return tuple(Scored(code, confidence) for code, confidence in ranked[:MAX_ALSO])
 
-    def _rows(self, text: str, words: list[str]) -> tuple[list[int], list[int]]:
-        """Rows of `weights` of the message's words and characters, a row as often as its term occurs."""
-        return (
-            [row for row in map(self.words.get, _word_terms(words)) if row is not None],
-            [row for row in map(self.characters.get, _character_terms(text)) if row is not None],
-        )
+    def _rows_of_words(self, words: list[str]) -> list[int | None]:
+        """Rows of `weights`, None for those that are in no vocabulary, of words and pairs of words."""
+        return list(map(self.words.get, _word_terms(words)))
 
-    def _weigh(self, *rows_of_views: list[int]) -> tuple[list[int], Floats]:
+    def _rows_of_runs(self, text: str) -> list[int | None]:
+        """Likewise of the runs of characters, in `_character_terms`' order."""
+        return list(map(self.characters.get, _character_terms(text)))
+
+    def _weigh(self, *rows_of_views: list[int | None]) -> tuple[NDArray[np.intp], Floats]:
         """Distinct rows of all views and their TF-IDF values, each view's of its weight's length."""
-        idf: list[float] = self._idf  # type: ignore[attr-defined]
-        all_rows: list[int] = []
-        all_values: list[float] = []
-        for rows, weight in zip(rows_of_views, self.view_weights, strict=True):
-            if len(set(rows)) == len(rows):
-                values = [idf[row] for row in rows]
-            else:
-                counts = dict.fromkeys(rows, 0)
-                for row in rows:
-                    counts[row] += 1
-                rows = list(counts)
-                values = [idf[row] * (1.0 + math.log(count)) for row, count in counts.items()]
-            norm = math.sqrt(sum(map(mul, values, values)))
-            if norm:
-                scale = weight / norm
-                all_values += [value * scale for value in values]
-                all_rows += rows
-        return all_rows, np.array(all_values)
+        counts = [_counted(rows) for rows in rows_of_views]
+        rows = np.array([row for count in counts for row in count], dtype=np.intp)
+        values = self.idf.take(rows)
+        occurrences = [n for count in counts for n in count.values()]
+        if sum(occurrences) > len(occurrences):
+            values *= 1.0 + np.log(occurrences)
+        start = 0
+        for count, weight in zip(counts, self.view_weights, strict=True):
+            part = values[start : start + len(count)]
+            start += len(count)
+            if norm := math.sqrt(part @ part):
+                part *= weight / norm
+        return rows, values
 
     def _tfidf(self, texts: list[str]) -> csr_array:
         """Sparse (n_messages, n_terms) of both views, each view's part of a row of its weight's length."""
@@ -246,26 +240,25 @@ class Classifier:
         return product
 
     def _evidence(
-        self, message: str, normal: Normalised, words: list[str], of_row: dict[int, float]
+        self, message: str, normal: Normalised, words: list[str], runs: list[int | None], of_row: dict[int, float]
     ) -> tuple[Evidence, ...]:
         """The strongest words. A term's contribution is spread over the characters it covers, wherever it stands."""
-        text = normal.text
-        of_char = [0.0] * (len(text) + len(_END))
-        lookup = self.characters.get
-        padded = text + _END
-        for i in range(len(text)):
-            if (one := lookup(padded[i])) is None:
-                continue
-            share = of_row[one]
-            if (two := lookup(padded[i : i + 2])) is not None:
-                half = of_row[two] / 2
-                if (three := lookup(padded[i : i + 3])) is not None:
-                    third = of_row[three] / 3
-                    half += third
-                    of_char[i + 2] += third
-                share += half
-                of_char[i + 1] += half
-            of_char[i] += share
+        n = len(normal.text)
+        of_char = [0.0] * n
+        for i, row in enumerate(runs[:n]):
+            if row is not None:
+                of_char[i] += of_row[row]
+        for i, row in enumerate(runs[n : 2 * n - 1]):
+            if row is not None:
+                share = of_row[row] / 2
+                of_char[i] += share
+                of_char[i + 1] += share
+        for i, row in enumerate(runs[2 * n - 1 :]):
+            if row is not None:
+                share = of_row[row] / 3
+                of_char[i] += share
+                of_char[i + 1] += share
+                of_char[i + 2] += share
         found = []
         start = 0
         for word in words:
@@ -283,13 +276,24 @@ class Classifier:
         return tuple(evidence)
 
 
+def _counted(rows: list[int | None]) -> dict[int, int]:
+    """How often each known row occurs; most messages repeat nothing."""
+    known = [row for row in rows if row is not None]
+    counts = dict.fromkeys(known, 1)
+    if len(counts) < len(known):
+        counts = dict.fromkeys(known, 0)
+        for row in known:
+            counts[row] += 1
+    return counts
+
+
 def _word_terms(words: list[str]) -> list[str]:
     """`model.features.WordView`'s terms, from words already cut."""
     return words + list(map("\t".join, pairwise(words)))
 
 
 def _character_terms(text: str) -> list[str]:
-    """`model.features.character_view`'s terms, in another order; `map` over slices spares a loop in Python."""
+    """`model.features.character_view`'s terms: all characters, then all pairs, then all threes, each in order."""
     pairs = list(map(add, text, text[1:]))
     return [*text, *pairs, *map(add, pairs, text[2:])]
 

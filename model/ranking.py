@@ -11,17 +11,16 @@ reply when they saw it, an edited one for half, with the prior of Beta(2, 4), so
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from typing import NamedTuple
 
-from model.playbook.conditions import Facts, Scalar
+from model.playbook.conditions import Facts, NumberedConditions
 from model.playbook.templates import STAGE_NAMES, STAGE_ORDER, Stage, Template
 
 STAGE_WEIGHT, CUSTOMER_WEIGHT, CONTEXT_WEIGHT, ACCEPTANCE_WEIGHT = 0.50, 0.20, 0.20, 0.10
 STAGE_FIT = (1.0, 0.6, 0.35, 0.2, 0.1, 0.0)
 PRIOR_TAKEN, PRIOR_SEEN = 2.0, 6.0
-REMEMBERED = 4096
 REMEDY_NAMES = {
     "cash": "现金补偿",
     "resend": "补发",
@@ -62,18 +61,28 @@ class Ranked:
     why: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a reply must fit besides the facts. `slots`: those that can be filled."""
+class Wanted(NamedTuple):
+    """What a reply must fit besides the facts."""
 
     customer: str
     stage: Stage
     remedy: str | None
-    slots: frozenset[str]
+
+
+class _Shelved(NamedTuple):
+    """A template with what decides whether it fits, as bits of the shelf's conditions."""
+
+    ranked: Ranked
+    when: int
+    unless: int
+    promises_today: bool
 
 
 class Shelf:
-    """The templates of one issue, ranked for a case; rankings are remembered by the facts that matter to them."""
+    """The templates of one issue, ranked for a case.
+
+    Scores do not depend on the facts, so that every order is made once; a case walks down its order to what fits.
+    """
 
     def __init__(
         self,
@@ -82,32 +91,57 @@ class Shelf:
         same_day_promises: Sequence[str],
         fact_names: Mapping[str, str],
     ) -> None:
-        self._templates = [
-            (template, any(promise in template.text for promise in same_day_promises))
-            for template in sorted(templates, key=lambda template: natural_order(template.id))
-        ]
+        self._templates = sorted(templates, key=lambda template: natural_order(template.id))
         self._incidental = incidental
+        self._same_day_promises = same_day_promises
         self._fact_names = fact_names
-        self._facts = tuple(sorted({"shop_open", *(name for template in templates for name in template.facts)}))
-        self._ranked = lru_cache(REMEMBERED)(self._rank)
+        self._conditions = NumberedConditions()
+        self._bits = {
+            template.id: (self._conditions.bits(template.when), self._conditions.bits(template.unless))
+            for template in self._templates
+        }
+        self._orders: tuple[Mapping[str, Acceptance], dict[Wanted, list[_Shelved]]] = ({}, {})
 
-    def ranked(self, wanted: Wanted, facts: Facts, record: Mapping[str, Acceptance]) -> Sequence[Ranked]:
-        """All templates that fit, best first, before the issue's probability is taken in."""
-        ranking = self._ranked(wanted, tuple([facts.get(name) for name in self._facts]))
-        if not record:
-            return ranking
-        learned = [_with_record(entry, record.get(entry.template.id)) for entry in ranking]
-        return sorted(learned, key=lambda entry: -entry.score)  # Stable: natural order among equals.
+    def ranked(
+        self, wanted: Wanted, slots: Collection[str], facts: Facts, record: Mapping[str, Acceptance]
+    ) -> Iterator[Ranked]:
+        """All templates that fit and whose slots can be filled, best first, before the issue's probability is taken in.
 
-    def _rank(self, wanted: Wanted, values: tuple[Scalar | None, ...]) -> tuple[Ranked, ...]:
-        facts = {name: value for name, value in zip(self._facts, values, strict=True) if value is not None}
+        Args:
+            record: what agents did; a changed one must be another object.
+        """
+        held = self._conditions.held(facts)
         closed = facts.get("shop_open") is False
-        fitting = [
-            self._score(template, wanted)
-            for template, promises_today in self._templates
-            if not (closed and promises_today) and _fits(template, wanted, facts)
+        for entry in self._order(wanted, record):
+            if entry.when & held != entry.when or entry.unless & held or (closed and entry.promises_today):
+                continue
+            if all(slot in slots for slot in entry.ranked.template.slots):
+                yield entry.ranked
+
+    def _order(self, wanted: Wanted, record: Mapping[str, Acceptance]) -> list[_Shelved]:
+        seen, orders = self._orders
+        if seen is not record:
+            orders = {}
+            self._orders = record, orders
+        order = orders.get(wanted)
+        if order is None:
+            order = orders[wanted] = self._sorted(wanted, record)
+        return order
+
+    def _sorted(self, wanted: Wanted, record: Mapping[str, Acceptance]) -> list[_Shelved]:
+        order = [
+            _Shelved(
+                self._score(template, wanted),
+                *self._bits[template.id],
+                any(promise in template.text for promise in self._same_day_promises),
+            )
+            for template in self._templates
+            if not (template.customers and wanted.customer not in template.customers)
+            and not (template.remedies and wanted.remedy not in template.remedies)
         ]
-        return tuple(sorted(fitting, key=lambda entry: -entry.score))
+        order.sort(key=lambda entry: -entry.ranked.score)
+        learned = [entry._replace(ranked=_with_record(entry.ranked, record)) for entry in order]
+        return sorted(learned, key=lambda entry: -entry.ranked.score)  # Stable: the unlearned order among equals.
 
     def _score(self, template: Template, wanted: Wanted) -> Ranked:
         distance = abs(STAGE_ORDER[template.stage] - STAGE_ORDER[wanted.stage])
@@ -136,15 +170,8 @@ class Shelf:
         return Ranked(template, fit, tuple(why))
 
 
-def _fits(template: Template, wanted: Wanted, facts: Facts) -> bool:
-    if template.customers and wanted.customer not in template.customers:
-        return False
-    if template.remedies and wanted.remedy not in template.remedies:
-        return False
-    return wanted.slots.issuperset(template.slots) and template.fits(facts)
-
-
-def _with_record(entry: Ranked, seen: Acceptance | None) -> Ranked:
+def _with_record(entry: Ranked, record: Mapping[str, Acceptance]) -> Ranked:
+    seen = record.get(entry.template.id)
     if seen is None:
         return entry
     learned = f"采用记录：出现{seen.shown}次，直接用{seen.chosen}次，改后用{seen.edited}次"

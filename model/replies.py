@@ -33,12 +33,12 @@ def render_replies(
     for entry in candidates:
         template = entry.template
         text = template.text.format_map(slots) if template.slots else template.text
+        if _is_near(text, [other.text for other in replies]):
+            continue
         score = round(entry.score * (0.5 + 0.5 * probability), 4)
         reply = Reply(template.id, text, str(template.stage), score, list(entry.why))
         if _is_near(text, said):
             repeated.append(reply)
-            continue
-        if _is_near(text, [other.text for other in replies]):
             continue
         # Templates are checked when they are loaded; here it is what the slots brought in.
         if template.slots and (violations := playbook.compliance.check(text)):

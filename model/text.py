@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Container, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -85,6 +85,10 @@ def normalise(text: str) -> Normalised:
     if len(plain) == len(text) and not _LONG_RUN.search(plain) and not _EDGE_OR_DOUBLE_SPACE.search(plain):
         return Normalised(plain, None)
     return _normalise_with_offsets(text)
+
+
+# A conversation comes back with every message, one turn longer, and several readers ask for its normal form.
+remembered_normal_form = lru_cache(4096)(normalise)
 
 
 def _normalise_with_offsets(text: str) -> Normalised:

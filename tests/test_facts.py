@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from model.case import open_case
 from model.context import Context
 from model.playbook.book import Playbook
+from model.playbook.needed_characters import needed_characters
 
 MESSAGES = Path(__file__).parent / "data" / "fact_messages.txt"
 PRECISION = 0.95
@@ -71,6 +72,33 @@ def test_offsets_point_into_the_message_as_sent(playbook: Playbook, message: str
     whole = before + after + message
     for fact in playbook.fact_finder.find(whole):
         assert whole[fact.start : fact.end] == fact.text
+
+
+def test_no_cue_matches_without_a_needed_character(playbook: Playbook) -> None:
+    told = 0
+    for fact in playbook.cues.facts:
+        for message, _ in authored():
+            for match in fact.scan.finditer(message):
+                assert fact.needed is None or fact.needed & set(match[0]), (fact.fact, match[0])
+                told += 1
+    assert told > 200
+
+
+@pytest.mark.parametrize(
+    ("pattern", "needed"),
+    [
+        ("(?:先|就)?留(?:着|下)|不退", "留退"),
+        ("留?.", None),
+        ("(?<!买)袋(?=破)", "袋"),
+        ("[a-c]{2,3}", "abc"),
+        ("[^甲]", None),
+        (r"\d+", None),
+        ("甲|乙?", None),
+        ("了没拍", "拍"),
+    ],
+)
+def test_needed_characters(pattern: str, needed: str | None) -> None:
+    assert needed_characters(pattern) == (None if needed is None else set(needed))
 
 
 def test_the_example_of_the_contract(playbook: Playbook) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
 Scalar = bool | int | Decimal | str
 Facts = Mapping[str, Scalar]
+REMEMBERED_VALUES = 256
 
 
 class Condition(BaseModel):
@@ -61,3 +63,40 @@ def holds(conditions: Mapping[str, Condition], facts: Facts) -> bool:
 def excluded(conditions: Mapping[str, Condition], facts: Facts) -> bool:
     """Whether some condition's fact is known and meets it."""
     return any(name in facts and condition.holds(facts[name]) for name, condition in conditions.items())
+
+
+class NumberedConditions:
+    """Gives every condition a bit, so that a case is asked once for all of them, and each answer is an `&`."""
+
+    def __init__(self) -> None:
+        self._of_fact: dict[str, list[tuple[int, Condition]]] = {}
+        self._answers: dict[str, Callable[[Scalar], int]] = {}
+        self._next = 1
+
+    def bits(self, conditions: Mapping[str, Condition]) -> int:
+        """Number these conditions; their bits together."""
+        bits = 0
+        for name, condition in conditions.items():
+            numbered = self._of_fact.setdefault(name, [])
+            numbered.append((self._next, condition))
+            self._answers[name] = _answers(numbered)
+            bits |= self._next
+            self._next <<= 1
+        return bits
+
+    def held(self, facts: Facts) -> int:
+        """Bits of the conditions whose fact is known and meets them."""
+        bits = 0
+        for name, answers in self._answers.items():
+            value = facts.get(name)
+            if value is not None:
+                bits |= answers(value)
+        return bits
+
+
+def _answers(numbered: Sequence[tuple[int, Condition]]) -> Callable[[Scalar], int]:
+    @lru_cache(REMEMBERED_VALUES, typed=True)  # True equals 1 in Python, but is no count.
+    def answers(value: Scalar) -> int:
+        return sum(bit for bit, condition in numbered if condition.holds(value))
+
+    return answers

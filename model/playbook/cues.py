@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from model.playbook.conditions import Scalar
+from model.playbook.needed_characters import needed_characters
 
 # In a cue, {N} stands for a number, {U} for a unit that packs and pieces are counted in.
 _ONE = "[一二两俩三四五六七八九]"
@@ -66,7 +67,16 @@ class FactCues(BaseModel):
     @cached_property
     def scan(self) -> re.Pattern[str]:
         """Any of the cues, without groups: one quick pass tells whether the fact is there."""
-        return re.compile("|".join(_without_groups(pattern) for cue in self.cues for pattern in cue.says))
+        return re.compile(self._any_cue)
+
+    @cached_property
+    def needed(self) -> frozenset[str] | None:
+        """Characters of which a message that tells the fact holds at least one; None where any may do."""
+        return needed_characters(self._any_cue)
+
+    @property
+    def _any_cue(self) -> str:
+        return "|".join(_without_groups(pattern) for cue in self.cues for pattern in cue.says)
 
 
 class Moves(BaseModel):

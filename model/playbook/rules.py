@@ -105,11 +105,11 @@ class RuleSet(Generic[R]):
 
     def resolve(self, facts: Facts) -> Resolution[R]:
         """The winners; see `resolve`."""
-        return self._resolved(tuple([facts.get(name) for name in self.facts]))
+        return self._resolved(tuple(map(facts.get, self.facts)))
 
     def possible(self, facts: Facts) -> tuple[R, ...]:
         """All rules that nothing known speaks against, in the order of the file."""
-        return self._possible(tuple([facts.get(name) for name in self.facts]))
+        return self._possible(tuple(map(facts.get, self.facts)))
 
     def _known(self, values: tuple[Scalar | None, ...]) -> dict[str, Scalar]:
         return {name: value for name, value in zip(self.facts, values, strict=True) if value is not None}
