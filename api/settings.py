@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from ipaddress import ip_address
 from pathlib import Path
@@ -10,9 +11,12 @@ from typing import Annotated, Literal
 from limits import RateLimitItem, parse
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from starlette.types import Scope
 
 from model.errors import InputError
 from model.paths import ROOT
+
+_ORIGIN = re.compile(r"(https?)://([a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 
 
 class Settings(BaseSettings):
@@ -26,6 +30,9 @@ class Settings(BaseSettings):
     retention_days: Annotated[int, Field(ge=1, le=3650)] = Field(180, description="what `shouhou store purge` keeps")
     rate_limit: str = Field("20000/minute", description="messages a key may send to one worker")
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field((), description="pages that may call, comma-separated")
+    frame_ancestors: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="help desks that may show the panel in a frame, comma-separated"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @field_validator("database_url")
@@ -48,6 +55,17 @@ class Settings(BaseSettings):
         found = tuple(part.strip() for part in parts if part.strip())
         if "*" in found:
             raise ValueError("name the origins; * would let every page call")
+        return found
+
+    @field_validator("frame_ancestors", mode="before")
+    @classmethod
+    def _hosts(cls, origins: str | tuple[str, ...]) -> tuple[str, ...]:
+        parts = origins.split(",") if isinstance(origins, str) else origins
+        found = tuple(part.strip().lower().rstrip("/") for part in parts if part.strip())
+        for origin in found:
+            match = _ORIGIN.fullmatch(origin)
+            if match is None or (match[1] == "http" and not is_loopback(match[2])):
+                raise ValueError(f"{origin} is no origin such as https://desk.example (http only on this machine)")
         return found
 
     @property
@@ -79,3 +97,10 @@ def is_loopback(host: str) -> bool:
         return ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+def host_name(scope: Scope) -> str:
+    """The name of this service that the client used: the Host header without its port."""
+    host: str = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
+    name = host[: host.index("]") + 1] if host.startswith("[") and "]" in host else host.partition(":")[0]
+    return name.lower()

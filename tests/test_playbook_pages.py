@@ -18,7 +18,7 @@ def test_all_rules_and_templates_with_their_sources(client: TestClient, playbook
 def test_the_page_names_every_rule(client: TestClient, playbook: Playbook) -> None:
     page = client.get("/playbook")
     assert page.headers["content-type"].startswith("text/html")
-    assert "style-src 'self' 'unsafe-inline'" in page.headers["content-security-policy"]  # It brings its own style.
+    assert "unsafe" not in page.headers["content-security-policy"]
     for placed in playbook.sources.rules.values():
         assert all(f'id="{item.entry.id}"' in page.text for item in placed)
     assert "天猫零食店售后手册" in page.text

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
-from fastapi.templating import Jinja2Templates
 from pydantic import BaseModel
 
 from api.access import SECURED
+from api.page import render
 from api.problems import problem_responses
 from api.service import Service, ServiceDep
 from model.playbook.catalogue import Catalogue, catalogue
 
 router = APIRouter(tags=["playbook"])
 page = APIRouter(include_in_schema=False)
-_pages = Jinja2Templates(directory=Path(__file__).parent.parent / "pages")
 
 
 class PlaybookAnswer(BaseModel):
@@ -40,7 +38,7 @@ def playbook(service: ServiceDep) -> PlaybookAnswer:
 @page.get("/playbook")
 def playbook_page(request: Request, service: ServiceDep) -> HTMLResponse:
     """The playbook for people: rules by kind, templates by issue."""
-    return _pages.TemplateResponse(request, "playbook.html", {"book": _catalogue(service)})
+    return render(request, "playbook.html", book=_catalogue(service))
 
 
 def _catalogue(service: Service) -> Catalogue:
