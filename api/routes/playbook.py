@@ -6,13 +6,15 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from api.access import SECURED
 from api.page import render
 from api.problems import problem_responses
+from api.schemas import MessageText
 from api.service import Service, ServiceDep
 from model.playbook.catalogue import Catalogue, catalogue
+from model.playbook.compliance import Violation
 
 router = APIRouter(tags=["playbook"])
 page = APIRouter(include_in_schema=False)
@@ -33,6 +35,27 @@ def playbook(service: ServiceDep) -> PlaybookAnswer:
         rules={kind.code: [entry.as_json() for entry in kind.entries] for kind in listed.kinds},
         templates=[entry.as_json() for issue in listed.issues for entry in issue.entries],
     )
+
+
+class Draft(BaseModel):
+    """A reply that an agent means to send."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    text: MessageText
+
+
+class CheckAnswer(BaseModel):
+    """What the draft says that it must not; empty: it may be sent."""
+
+    violations: list[Violation]
+
+
+@router.post("/playbook/check", responses=problem_responses(401, 408, 413, 415, 422, 429), openapi_extra=SECURED)
+def check(draft: Draft, http: Request, service: ServiceDep) -> CheckAnswer:
+    """The compliance check that all templates pass, for a draft. Offsets count Unicode code points."""
+    service.rate_limit.take(http.scope["caller"])
+    return CheckAnswer(violations=list(service.model.state.recommender.playbook.compliance.check(draft.text)))
 
 
 @page.get("/playbook")
