@@ -29,6 +29,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "package_count": "买了几件",
         "affected_count": "几件有问题",
         "order_amount": "实付",
+        "goods_value": "商品价值",
         "shop_type": "店铺",
     },
     "商品": {
@@ -43,7 +44,6 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "material": "材质",
         "fault_part": "坏的部位",
         "repair_count": "修过几次",
-        "goods_value": "商品价值",
         "shelf_life_shown": "页面写明日期",
         "size_shown": "页面写明尺寸",
     },

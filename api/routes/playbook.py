@@ -61,7 +61,9 @@ def check(draft: Draft, http: Request, service: ServiceDep) -> CheckAnswer:
 @page.get("/playbook")
 def playbook_page(request: Request, service: ServiceDep) -> HTMLResponse:
     """The playbook for people: rules by kind, templates by issue."""
-    return render(request, "playbook.html", book=_catalogue(service))
+    book = _catalogue(service)
+    total = sum(len(section.entries) for section in (*book.kinds, *book.issues))
+    return render(request, "playbook.html", book=book, total=total)
 
 
 def _catalogue(service: Service) -> Catalogue:

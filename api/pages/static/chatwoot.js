@@ -53,10 +53,9 @@ function show({ conversation, contact }) {
   const told = { ...lastWords(lines), context };
   const fingerprint = JSON.stringify([conversation.id, told]);
   if (fingerprint === shownCase) return;
-  if (conversation.id !== shownConversation) panel.clear();
   shownCase = fingerprint;
+  panel.setCase(told, { isNewBuyer: conversation.id !== shownConversation });
   shownConversation = conversation.id;
-  panel.setCase(told);
 }
 
 /** What the buyer said since the agent's last word is one message: buyers send it in pieces. */

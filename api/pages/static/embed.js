@@ -5,6 +5,7 @@ import { openPanel } from "./panel.js";
 
 const hosts = [location.origin, ...JSON.parse(document.getElementById("hosts").textContent)];
 let host = null;
+let told = []; // a conversation that does not begin with these lines is another buyer's
 
 const panel = openPanel({
   canContinue: false,
@@ -18,5 +19,8 @@ const panel = openPanel({
 window.addEventListener("message", ({ source, origin, data }) => {
   if (source !== window.parent || !hosts.includes(origin) || data?.type !== "shouhou:case") return;
   host = origin;
-  panel.setCase(data);
+  const { message, conversation, context } = data;
+  const lines = [...conversation.map((turn) => turn.text), message];
+  panel.setCase({ message, conversation, context }, { isNewBuyer: !told.every((line, i) => line === lines[i]) });
+  told = lines;
 });

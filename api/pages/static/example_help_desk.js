@@ -9,7 +9,7 @@ const BUYERS = [
     lines: [
       { role: "buyer", text: "在吗" },
       { role: "agent", text: "在的亲，您说" },
-      { role: "buyer", text: "都三天了物流一动不动，你们到底发没发货😡" },
+      { role: "buyer", text: "都三天了物流一动不动，什么时候能到😡" },
     ],
     context: { platform: "pdd", order_status: "shipped" },
   },

@@ -19,7 +19,7 @@ const [form, message, turns, answerBox] = ["case", "message", "turns", "answer"]
  * Start the panel.
  * @param onReplyChosen called with {text, templateId, recommendationId}; what it returns is told instead of "copied"
  * @param canContinue whether the agent carries the conversation on here, and not in a help desk
- * @returns {{setCase: Function, clear: Function}}
+ * @returns {{setCase: Function}}
  */
 export function openPanel({ onReplyChosen, canContinue }) {
   let timer;
@@ -69,10 +69,10 @@ export function openPanel({ onReplyChosen, canContinue }) {
   }
 
   function show(answer, words) {
-    const keepEdits = shown !== null && shown.message === words;
+    const isSameMessage = shown !== null && shown.message === words;
     const onContinue = canContinue ? (used) => continueWith(words, used) : undefined;
     showAnswer(answer, words, goToField);
-    showReplies(answer, { keepEdits, onChosen: onReplyChosen, onContinue });
+    showReplies(answer, { isSameMessage, onChosen: onReplyChosen, onContinue });
     for (const told of document.querySelectorAll(".correct .told, .result .told")) told.textContent = "";
     for (const select of document.querySelectorAll("[data-correct]")) select.value = "";
     byId("result")?.reset();
@@ -124,11 +124,13 @@ export function openPanel({ onReplyChosen, canContinue }) {
     message.focus();
   }
 
-  function setCase({ message: words, conversation = [], context = {} }) {
+  /** Show a case that a help desk tells. What the agent knows of the order stays while it is the same buyer. */
+  function setCase({ message: words, conversation, context }, { isNewBuyer }) {
+    if (isNewBuyer) clearContext();
     turns.replaceChildren();
     for (const turn of conversation.slice(-vocabulary.maxHistory)) addTurn(turn.role, turn.text);
     writeContext(context);
-    message.value = words ?? "";
+    message.value = words;
     startedAt = performance.now();
     ask();
   }
@@ -182,19 +184,24 @@ export function openPanel({ onReplyChosen, canContinue }) {
     if ((event.ctrlKey || event.metaKey) && event.key === "Enter") {
       startedAt = event.timeStamp;
       ask();
-    } else if (event.altKey && event.code === "KeyM") message.focus();
-    else if (event.altKey && event.code === "KeyN") byId("clear").click();
-    else if (event.altKey && /^Digit[1-9]$/.test(event.code) && copyReply(Number(event.code.at(-1)) - 1)) { /* copied */ }
-    else return;
+    } else if (event.altKey && event.code === "KeyM") {
+      message.focus();
+    } else if (event.altKey && event.code === "KeyN") {
+      byId("clear").click();
+    } else if (event.altKey && event.code.startsWith("Digit")) {
+      copyReply(Number(event.code.slice("Digit".length)));
+    } else {
+      return;
+    }
     event.preventDefault();
   });
 
   const draft = sessionStorage.getItem(DRAFT);
   if (draft !== null) {
     sessionStorage.removeItem(DRAFT);
-    setCase(JSON.parse(draft));
+    setCase(JSON.parse(draft), { isNewBuyer: true });
   }
-  return { setCase, clear };
+  return { setCase };
 }
 
 function readTurns() {

@@ -31,46 +31,50 @@ export async function withWords(output, doing, done) {
 }
 
 /**
- * Show the replies. Those that the agent has edited keep their edits while the message stays the same.
+ * Show the replies. One that is on the screen already stays as it is, with the agent's edits and the cursor in it.
+ * @param isSameMessage whether the replies on the screen are to the same message
  * @param onChosen called with the reply that was used: {text, templateId, recommendationId}; may answer in words
  * @param onContinue called with the text that was used, when the buyer has answered it
  */
-export function showReplies(answer, { keepEdits, onChosen, onContinue }) {
-  const edited = keepEdits ? editedTexts() : new Map();
-  list.replaceChildren(...answer.replies.map((reply, i) => replyItem(answer.id, reply, i, edited, { onChosen, onContinue })));
+export function showReplies(answer, { isSameMessage, onChosen, onContinue }) {
+  const onScreen = new Map(isSameMessage ? [...list.children].map((item) => [item.dataset.templateId, item]) : []);
+  const items = answer.replies.map((reply) => {
+    const old = onScreen.get(reply.template_id);
+    const isOld = old?.querySelector("textarea").defaultValue === reply.text;
+    return isOld ? old : replyItem(reply, { onChosen, onContinue });
+  });
+  list.dataset.recommendationId = answer.id;
+  items.forEach((item, i) => {
+    item.querySelector("textarea").setAttribute("aria-label", `第 ${i + 1} 条回复，可以改`);
+    item.querySelector(".why").textContent = answer.replies[i].why.join(" · ");
+    if (list.children[i] !== item) list.insertBefore(item, list.children[i] ?? null);
+  });
+  while (list.children.length > items.length) list.lastElementChild.remove();
 }
 
-/** Copy the nth reply; false when there is none. */
-export function copyReply(place) {
-  const item = list.children[place];
-  item?.querySelector(".copy").click();
-  return item !== undefined;
+/** Copy the nth reply, counted from one, if there is one. */
+export function copyReply(number) {
+  list.children[number - 1]?.querySelector(".copy").click();
 }
 
-function editedTexts() {
-  const boxes = [...list.querySelectorAll("textarea")].filter((box) => box.value !== box.defaultValue);
-  return new Map(boxes.map((box) => [box.dataset.templateId, box.value]));
-}
-
-function replyItem(recommendationId, reply, place, edited, { onChosen, onContinue }) {
+function replyItem(reply, { onChosen, onContinue }) {
   const item = template.content.firstElementChild.cloneNode(true);
   const box = item.querySelector("textarea");
   const told = item.querySelector(".told");
   const restore = item.querySelector(".restore");
+  item.dataset.templateId = reply.template_id;
   box.defaultValue = reply.text;
-  box.dataset.templateId = reply.template_id;
-  box.setAttribute("aria-label", `第 ${place + 1} 条回复，可以改`);
-  item.querySelector(".why").textContent = reply.why.join(" · ");
+  const use = item.querySelector(".use");
 
   const onEdit = () => {
     restore.hidden = box.value === box.defaultValue;
     told.textContent = "";
+    if (use) {
+      use.hidden = false;
+      use.disabled = box.value.trim() === "";
+    }
     checkSoon(item, box);
   };
-  if (edited.has(reply.template_id)) {
-    box.value = edited.get(reply.template_id);
-    onEdit();
-  }
   box.addEventListener("input", onEdit);
   restore.addEventListener("click", () => {
     box.value = box.defaultValue;
@@ -81,25 +85,21 @@ function replyItem(recommendationId, reply, place, edited, { onChosen, onContinu
     told.classList.remove("problem");
     told.textContent = (await copy(box.value)) ? "已复制" : "复制不了，请手动选中";
   });
-  item.querySelector(".use")?.addEventListener("click", async (event) => {
+  use?.addEventListener("click", async () => {
     const text = box.value.trim();
-    if (text === "") return;
+    const { recommendationId } = list.dataset;
     const chosen = { text, templateId: reply.template_id, recommendationId };
     const words = onChosen?.(chosen) ?? ((await copy(text)) ? "已复制，已记下" : "已记下");
     const feedback = { recommendation_id: recommendationId, template_id: reply.template_id };
     if (text !== reply.text) feedback.edited_text = text;
-    const button = event.currentTarget ?? item.querySelector(".use");
-    button.disabled = true;
+    use.disabled = true;
     const isTold = await withWords(told, () => tell(feedback), words);
-    button.disabled = isTold && box.value.trim() === text;
+    use.disabled = false;
+    use.hidden = isTold;
     item.classList.toggle("used", isTold);
     const onward = item.querySelector(".continue");
     onward.hidden = !isTold || onContinue === undefined;
     onward.onclick = () => onContinue(text);
-  });
-  box.addEventListener("input", () => {
-    const use = item.querySelector(".use");
-    if (use) use.disabled = box.value.trim() === "";
   });
   return item;
 }

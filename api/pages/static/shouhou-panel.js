@@ -27,6 +27,7 @@ class ShouhouPanel extends HTMLElement {
     super();
     const root = this.attachShadow({ mode: "open" });
     root.adoptedStyleSheets = [style];
+    this.#frame.src = `${service}/embed`;
     this.#frame.title = "售后参谋";
     this.#frame.allow = "clipboard-write";
     this.#frame.addEventListener("load", () => {
@@ -37,8 +38,7 @@ class ShouhouPanel extends HTMLElement {
   }
 
   connectedCallback() {
-    this.#isLoaded = false;
-    this.#frame.src = `${service}/embed`;
+    this.#isLoaded = false; // Moving the element loads its frame again.
     window.addEventListener("message", this.#hear);
   }
 

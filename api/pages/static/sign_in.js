@@ -8,6 +8,7 @@ const isFramed = window.self !== window.top;
 
 document.getElementById("needs-https")?.toggleAttribute("hidden", window.isSecureContext);
 
+if (!isFramed) form.elements.key?.focus(); // A frame must not take the focus from its help desk.
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
   const button = form.querySelector("button");
