@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -12,7 +12,6 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import AwareDatetime
 
 from model.context import Context
-from model.playbook.product_lines import ProductLine
 
 Kind = Literal["choice", "list", "count", "money", "time", "text"]
 MAX_CHIPS = 5  # More values than this stand in a list, not side by side.
@@ -77,14 +76,6 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "return_received_at": "收到退货",
     },
 }
-VALUES: Mapping[str, Mapping[str, str]] = {
-    "platform": {"taobao": "淘宝", "tmall": "天猫", "pdd": "拼多多", "jd": "京东", "douyin": "抖音", "other": "其他"},
-    "shop_type": {"c_shop": "C店", "mt": "MT", "mall": "商城"},
-    "order_status": {"unpaid": "未付", "paid": "已付", "shipped": "已发", "signed": "签收", "completed": "完成"},
-    "photo": {"none": "未发", "provided": "已发", "refused": "不肯拍"},
-    "damage_extent": {"slight": "轻微", "severe": "严重"},
-    "signed_by": {"self": "本人", "proxy": "代收", "unclear": "不清楚"},
-}
 # The same for all buyers of an agent, so that the browser remembers them.
 REMEMBERED = frozenset({"platform", "shop_type", "shop_name"})
 
@@ -108,28 +99,27 @@ class Section:
     fields: tuple[Field, ...]
 
 
-def context_form(product_lines: Iterable[ProductLine]) -> list[Section]:
-    """All controls, for a playbook with these product lines."""
-    words = {line.id: line.word for line in product_lines}
+def context_form(value_names: Mapping[str, Mapping[str, str]]) -> list[Section]:
+    """All controls. `value_names`: the playbook's names of values, by fact."""
     return [
-        Section(name, tuple(_field(code, title, words) for code, title in fields.items()))
+        Section(name, tuple(_field(code, title, value_names.get(code, {})) for code, title in fields.items()))
         for name, fields in SECTIONS.items()
     ]
 
 
-def _field(code: str, name: str, product_words: Mapping[str, str]) -> Field:
-    kind, choices = _control(code, product_words)
+def _field(code: str, name: str, value_names: Mapping[str, str]) -> Field:
+    kind, choices = _control(code, value_names)
     return Field(code, name, kind, choices, code in REMEMBERED)
 
 
-def _control(code: str, product_words: Mapping[str, str]) -> tuple[Kind, Mapping[str, str]]:
-    if code == "product_line":
-        return "list", product_words
+def _control(code: str, value_names: Mapping[str, str]) -> tuple[Kind, Mapping[str, str]]:
+    if code == "product_line":  # A text for Python, but one of the playbook's.
+        return "list", value_names
     value_type = _value_type(Context.model_fields[code].annotation)
     if value_type is bool:
         return "choice", YES_NO
     if issubclass(value_type, StrEnum):
-        choices = {str(value): VALUES[code][value] for value in value_type}
+        choices = {str(value): value_names.get(value, value) for value in value_type}
         return ("choice" if len(choices) <= MAX_CHIPS else "list"), choices
     kinds: dict[type, Kind] = {int: "count", Decimal: "money", AwareDatetime: "time", str: "text"}
     return kinds[value_type], {}

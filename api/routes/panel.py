@@ -13,13 +13,14 @@ from api.page import render
 from api.schemas import MAX_HISTORY
 from api.service import Service, ServiceDep
 from api.store.keys import Scope
+from model.playbook.catalogue import PAYER_NAMES
+from model.playbook.kinds import REMEDY_NAMES
 from model.playbook.templates import STAGE_NAMES
-from model.ranking import REMEDY_NAMES
 from model.text import MAX_MESSAGE_CHARS
 
 router = APIRouter(include_in_schema=False)
 OWN_ORIGIN = "'self'"
-PAYERS = {"shop": "店铺承担", "buyer": "买家承担", "split": "各承担一半", "": "待问清"}
+OPEN = {"": "待问清"}  # A leg of the freight that the facts leave open.
 
 
 @router.get("/")
@@ -63,13 +64,13 @@ def _panel(http: Request, service: Service) -> dict[str, Any]:
     recommender = service.model.state.recommender
     book, taxonomy = recommender.playbook, recommender.classifier.taxonomy
     return {
-        "sections": context_form(book.product_lines.values()),
+        "sections": context_form(book.value_names),
         "taxonomy": taxonomy,
         "can_tell": Scope.feedback in caller.scopes,
         "vocabulary": {
             "remedies": REMEDY_NAMES,
             "stages": STAGE_NAMES,
-            "payers": PAYERS,
+            "payers": PAYER_NAMES | OPEN,
             "groups": {group.code: group.name for group in taxonomy.groups},
             "facts": book.fact_names,
             "fieldOfQuestion": {question: fact for fact, question in reversed(book.questions.items())},
