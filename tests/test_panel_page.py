@@ -262,9 +262,13 @@ def test_a_late_answer_is_not_shown(panel: Page) -> None:
 def test_the_panel_is_accessible(panel: Page, viewport: ViewportSize, scheme: str) -> None:
     panel.set_viewport_size(viewport)
     panel.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    if viewport is SIDE_PANEL:
+        panel.get_by_role("button", name="订单情况").click()
+    panel.get_by_text("更多情况").click()
     ask(panel, "你们就是骗子！卖的假货吃了拉肚子，我要打12315！！")
     replies(panel).first.locator("textarea").fill("给个五星好评")
     expect(replies(panel).first.locator(".violations li")).to_have_count(1)
     replies(panel).nth(1).get_by_role("button", name="用了这条").click()
     expect(replies(panel).nth(1).get_by_role("status")).to_contain_text("已记下")
     assert serious_findings(panel) == []
+    assert panel.evaluate("document.documentElement.scrollWidth") == viewport["width"]

@@ -32,6 +32,7 @@ function find() {
   history.replaceState(null, "", address);
 }
 
+const emptyWords = byId("verdict-words").textContent;
 let timer;
 let request = null;
 
@@ -46,7 +47,7 @@ async function check() {
   request = new AbortController();
   const text = draft.value;
   if (text.trim() === "") {
-    tell("", "规则见“合规用语”。", text, []);
+    tell("", emptyWords, text, []);
     return;
   }
   try {
