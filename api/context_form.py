@@ -33,6 +33,9 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
     },
     "商品": {
         "product_name": "商品名",
+        "material": "材质",
+        "fault_part": "坏的部位",
+        "repair_count": "修过几次",
         "damage_extent": "破损程度",
         "keeps_goods": "愿意留下",
         "usable": "还能用",
@@ -40,9 +43,6 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "fit_to_return": "能寄回",
         "goods_used": "用过了",
         "tags_intact": "吊牌完好",
-        "material": "材质",
-        "fault_part": "坏的部位",
-        "repair_count": "修过几次",
         "shelf_life_shown": "页面写明日期",
         "size_shown": "页面写明尺寸",
     },
@@ -68,12 +68,12 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "paid_at": "付款",
         "shipped_at": "发货",
         "signed_at": "签收",
-        "days_since_signed": "签收几天",
         "completed_at": "交易完成",
         "refund_requested_at": "申请退款",
         "refund_refused_at": "拒绝退款",
         "return_shipped_at": "买家寄回",
         "return_received_at": "收到退货",
+        "days_since_signed": "签收几天",
     },
 }
 # The same for all buyers of an agent, so that the browser remembers them.
