@@ -6,7 +6,7 @@ export SHOUHOU_HOST ?= 127.0.0.1
 export SHOUHOU_PORT ?= 8000
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: serve test lint bench bench-api bench-predict soak lock clean
+.PHONY: serve test lint bench bench-api bench-predict soak screenshots lock clean
 
 serve: $(VENV)/runtime
 	$(BIN)/shouhou serve
@@ -35,6 +35,10 @@ bench-predict: $(VENV)/dev
 # Ten minutes of load; `make test` does a short one.
 soak: $(VENV)/dev
 	SOAK_SECONDS=600 $(BIN)/python -m pytest tests/test_soak.py
+
+# The README's pictures, with Debian's chromium.
+screenshots: $(VENV)/dev
+	$(BIN)/python -m tests.screenshots
 
 $(VENV)/runtime: requirements.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

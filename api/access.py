@@ -1,24 +1,28 @@
-"""Who may call: API keys with scopes, and the open house on loopback while no key was ever made."""
+"""Who may call: API keys with scopes, the sessions of the pages, and the open house while no key was ever made."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from fastapi import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.keyring import OPEN_HOUSE, Caller, KeyRing
+from api.csrf import is_forged
+from api.keyring import OPEN_HOUSE, Caller
+from api.page import SIGN_IN, is_navigation
 from api.problems import ProblemError, problem
-from api.settings import is_loopback
+from api.service import Service
+from api.sessions import Session, session_token
+from api.settings import host_name, is_loopback
 from api.store.keys import Scope as KeyScope
 
 CHATWOOT_WEBHOOK = "/integrations/chatwoot"  # Chatwoot has no API key: it signs, and the route checks that.
-PUBLIC_PATHS = frozenset({"/healthz", "/readyz", "/docs", "/redoc", "/openapi.json", CHATWOOT_WEBHOOK})
-PUBLIC_FOLDER = "/static-offline-docs/"
+PUBLIC_PATHS = frozenset({"/healthz", "/readyz", "/docs", "/redoc", "/openapi.json", SIGN_IN, CHATWOOT_WEBHOOK})
+PUBLIC_FOLDERS = ("/static-offline-docs/", "/static/")
 # A request that carries one came through a proxy, so that the loopback address says nothing of who asks.
 FORWARDING_HEADERS = (b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via")
 SECURITY_SCHEME = "ApiKey"
@@ -26,21 +30,37 @@ SECURED: dict[str, Any] = {"security": [{SECURITY_SCHEME: []}]}
 
 
 class Access:
-    """ASGI middleware: 401 without a good key, before the body is read. Every path needs one that is not public."""
+    """ASGI middleware: 401 without a good key, before the body is read. Every path needs one that is not public.
+
+    A person who only wants to see a page is shown the way to sign in instead.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on with its caller in the scope, or refuse it."""
-        if scope["type"] == "http" and scope["path"] not in PUBLIC_PATHS and not _is_public_file(scope["path"]):
+        """Pass the request on with its caller, and the browser's session if it has one, in the scope; or refuse it."""
+        if scope["type"] == "http" and not _is_public(scope["path"]):
             service = scope["app"].state.service
-            caller = _caller(scope, service.keys, service.settings.cors_origins)
+            session = await find_session(scope, service)
+            caller = _caller(scope, service, session)
             if caller is None:
-                await _unauthorized(scope)(scope, receive, send)
+                refusal = _to_sign_in(scope) if is_navigation(scope) else _unauthorized(scope)
+                await refusal(scope, receive, send)
                 return
-            scope["caller"] = caller
+            if session is not None and is_forged(scope, session):
+                detail = "a change by a page needs its X-CSRF-Token and must come from the page itself"
+                await problem(Request(scope), HTTPStatus.FORBIDDEN, "csrf", detail)(scope, receive, send)
+                return
+            scope["caller"], scope["browser_session"] = caller, session
         await self.app(scope, receive, send)
+
+
+async def find_session(scope: Scope, service: Service) -> Session | None:
+    """The session of the browser that asks; None for callers that bring a key, and when the key was revoked."""
+    token = None if _has_key(scope) else session_token(scope)
+    session = None if token is None else await service.sessions.find(token)
+    return session if session is not None and service.keys.caller_of(session.key_id) is not None else None
 
 
 def require(request: Request, scope: KeyScope) -> Caller:
@@ -55,19 +75,25 @@ def require(request: Request, scope: KeyScope) -> Caller:
     return caller
 
 
-def _is_public_file(path: str) -> bool:
-    return path.startswith(PUBLIC_FOLDER)
+def _is_public(path: str) -> bool:
+    return path in PUBLIC_PATHS or path.startswith(PUBLIC_FOLDERS)
 
 
-def _caller(scope: Scope, ring: KeyRing, origins: Collection[str]) -> Caller | None:
-    headers = dict(scope["headers"])
+def _has_key(scope: Scope) -> bool:
+    return any(name == b"authorization" for name, _ in scope["headers"])
+
+
+def _caller(scope: Scope, service: Service, session: Session | None) -> Caller | None:
+    ring = service.keys
     if not ring.keys:
-        return OPEN_HOUSE if _is_at_home(scope, headers, origins) else None
-    kind, _, token = headers.get(b"authorization", b"").partition(b" ")
+        return OPEN_HOUSE if is_at_home(scope, service.settings.cors_origins) else None
+    if session is not None:
+        return ring.caller_of(session.key_id)
+    kind, _, token = dict(scope["headers"]).get(b"authorization", b"").partition(b" ")
     return ring.caller(token.strip().decode("latin-1")) if kind.lower() == b"bearer" else None
 
 
-def _is_at_home(scope: Scope, headers: dict[bytes, bytes], origins: Collection[str]) -> bool:
+def is_at_home(scope: Scope, origins: Collection[str]) -> bool:
     """Whether the request comes from this machine and was meant for it.
 
     The Host header is looked at because a page in the browser can let its own name point to 127.0.0.1, the Origin
@@ -76,9 +102,8 @@ def _is_at_home(scope: Scope, headers: dict[bytes, bytes], origins: Collection[s
     client, server = scope.get("client"), scope.get("server")
     if client is None or server is None or not (is_loopback(client[0]) and is_loopback(server[0])):
         return False
-    host = headers.get(b"host", b"").decode("latin-1")
-    name = host[: host.index("]") + 1] if host.startswith("[") and "]" in host else host.partition(":")[0]
-    if not is_loopback(name.lower()) or any(header in headers for header in FORWARDING_HEADERS):
+    headers = dict(scope["headers"])
+    if not is_loopback(host_name(scope)) or any(header in headers for header in FORWARDING_HEADERS):
         return False
     origin = headers.get(b"origin")
     return origin is None or _is_home_page(origin.decode("latin-1"), origins)
@@ -94,3 +119,9 @@ def _unauthorized(scope: Scope) -> Response:
     answer = problem(Request(scope), HTTPStatus.UNAUTHORIZED, "unauthorized", detail)
     answer.headers["WWW-Authenticate"] = "Bearer"
     return answer
+
+
+def _to_sign_in(scope: Scope) -> Response:
+    query = scope["query_string"].decode("latin-1")
+    wanted = scope["path"] + (f"?{query}" if query else "")
+    return RedirectResponse(f"{SIGN_IN}?next={quote(wanted)}", HTTPStatus.SEE_OTHER)

@@ -14,7 +14,19 @@ from api.access import Access
 from api.json_body import JsonBody
 from api.model_in_use import ModelState
 from api.observation import Observation
-from api.routes import chatwoot, feedback, health, metrics, models, playbook, recommendations, taxonomy
+from api.page import PageFiles
+from api.routes import (
+    chatwoot,
+    feedback,
+    health,
+    metrics,
+    models,
+    panel,
+    playbook,
+    recommendations,
+    sign_in,
+    taxonomy,
+)
 from api.security_headers import SecurityHeaders
 from api.service import run_service
 from api.settings import Settings, load_settings
@@ -51,7 +63,9 @@ def create_app(state: ModelState | None = None, settings: Settings | None = None
     app.add_middleware(Observation)
     for routes in (recommendations, feedback, taxonomy, playbook, models):
         app.include_router(routes.router, prefix="/v1")
-    app.include_router(playbook.page)
+    for pages in (sign_in.router, panel.router, playbook.page):
+        app.include_router(pages)
+    app.mount("/static", PageFiles())
     app.include_router(health.router)
     app.include_router(metrics.router)
     app.include_router(chatwoot.router)

@@ -54,3 +54,8 @@ class KeyRing:
         if key is None or key.revoked_at_ms is not None:
             return None
         return Caller(key.id, key.scopes) if hmac.compare_digest(hash_token(token), key.secret_sha256) else None
+
+    def caller_of(self, key_id: str) -> Caller | None:
+        """Whose key has the id, for a browser that has shown the key before; None when it is revoked."""
+        key = self.keys.get(key_id)
+        return None if key is None or key.revoked_at_ms is not None else Caller(key.id, key.scopes)

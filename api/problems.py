@@ -11,6 +11,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from api.page import is_navigation, render
 
 PROBLEM_JSON = "application/problem+json"
 MAX_ERRORS = 20  # A body can have thousands of wrong fields; the answer must not grow with it.
@@ -81,13 +84,17 @@ def install(app: FastAPI) -> None:
     """Answer every error of the app with a problem."""
 
     @app.exception_handler(ProblemError)
-    async def _told(request: Request, error: ProblemError) -> JSONResponse:
+    async def _told(request: Request, error: ProblemError) -> Response:
+        if is_navigation(request.scope):
+            return render(request, "problem.html", status=error.status)
         answer = problem(request, error.status, error.kind, error.detail, error.errors)
         answer.headers.update(error.headers)
         return answer
 
     @app.exception_handler(HTTPException)
-    async def _http(request: Request, error: HTTPException) -> JSONResponse:
+    async def _http(request: Request, error: HTTPException) -> Response:
+        if is_navigation(request.scope):
+            return render(request, "problem.html", status=HTTPStatus(error.status_code))
         if error.status_code == HTTPStatus.BAD_REQUEST:  # FastAPI's, for JSON that is nested without end.
             told = FieldError(field="body", message="not readable JSON")
             detail = f"{told.field}: {told.message}"

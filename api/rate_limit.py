@@ -42,7 +42,7 @@ class RateLimit:
         raise ProblemError(
             HTTPStatus.TOO_MANY_REQUESTS,
             "rate-limited",
-            f"the key may send {self.rate}",
+            f"at most {self.rate}",
             headers={"Retry-After": str(wait)},
         )
 

@@ -2,10 +2,49 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from secure import CacheControl, ContentSecurityPolicy, ReferrerPolicy, Secure, XContentTypeOptions, XFrameOptions
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-PAGES = frozenset({"/docs", "/redoc", "/playbook"})
+DOCUMENTATION = frozenset({"/docs", "/redoc"})
+
+
+def page_headers(frame_ancestors: tuple[str, ...] = ()) -> dict[str, str]:
+    """Headers of a page: scripts, styles and pictures are this service's files, and nothing else runs.
+
+    Args:
+        frame_ancestors: origins whose pages may show it in a frame; none may otherwise.
+    """
+    return dict(_page_headers(frame_ancestors))
+
+
+@lru_cache
+def _page_headers(frame_ancestors: tuple[str, ...]) -> dict[str, str]:
+    policy = (
+        ContentSecurityPolicy()
+        .default_src("'none'")
+        .script_src("'self'")
+        .style_src("'self'")
+        .img_src("'self'")
+        .connect_src("'self'")
+        .frame_src("'self'")
+        .form_action("'self'")
+        .base_uri("'none'")
+        .frame_ancestors(*(frame_ancestors or ("'none'",)))
+        .require_trusted_types_for("'script'")
+        .trusted_types("'none'")
+    )
+    headers = Secure(
+        csp=policy,
+        cache=CacheControl().no_store(),
+        # The own origin must be told: without it a browser sends "Origin: null" with a form.
+        referrer=ReferrerPolicy().same_origin(),
+        xcto=XContentTypeOptions().nosniff(),
+        # Where a CSP names frame-ancestors, browsers do not look at this one.
+        xfo=XFrameOptions().sameorigin() if frame_ancestors else XFrameOptions().deny(),
+    )
+    return dict(headers.headers)
 
 
 def _encoded(policy: ContentSecurityPolicy) -> list[tuple[bytes, bytes]]:
@@ -20,8 +59,8 @@ def _encoded(policy: ContentSecurityPolicy) -> list[tuple[bytes, bytes]]:
 
 
 _ANSWER = _encoded(ContentSecurityPolicy().default_src("'none'"))
-# FastAPI's documentation pages start themselves by an inline script; the playbook's page brings its own style.
-_PAGE = _encoded(
+# FastAPI's documentation pages start themselves by an inline script.
+_DOCUMENTATION = _encoded(
     ContentSecurityPolicy()
     .default_src("'self'")
     .script_src("'self'", "'unsafe-inline'")
@@ -32,7 +71,7 @@ _PAGE = _encoded(
 
 
 class SecurityHeaders:
-    """ASGI middleware: adds the headers to every answer."""
+    """ASGI middleware: adds the headers to every answer that does not bring its own."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -42,11 +81,12 @@ class SecurityHeaders:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        headers = _PAGE if scope["path"] in PAGES else _ANSWER
+        headers = _DOCUMENTATION if scope["path"] in DOCUMENTATION else _ANSWER
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"].extend(headers)
+                given = {name for name, _ in message["headers"]}
+                message["headers"].extend(header for header in headers if header[0] not in given)
             await send(message)
 
         await self.app(scope, receive, with_headers)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
+from limits import parse
 from sqlalchemy import Engine
 
 from api import metrics
@@ -18,10 +19,13 @@ from api.keyring import KeyRing
 from api.model_in_use import ModelInUse, ModelState
 from api.rate_limit import RateLimit
 from api.recorder import Recorder
+from api.sessions import Sessions
 from api.settings import Settings
 from api.store.database import open_store
 from api.template_record import TemplateRecord
 from model.paths import artifacts_dir
+
+SIGN_INS = parse("20/minute")  # Attempts by one address. A key cannot be guessed; this keeps the noise down.
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,9 @@ class Service:
     settings: Settings
     engine: Engine
     keys: KeyRing
+    sessions: Sessions
     rate_limit: RateLimit
+    sign_in_limit: RateLimit
     model: ModelInUse
     recorder: Recorder | None
     template_record: TemplateRecord
@@ -53,7 +59,18 @@ async def run_service(settings: Settings, state: ModelState | None) -> AsyncIter
     recorder = Recorder(engine) if settings.record == "on" else None
     model = ModelInUse(artifacts_dir(), state)
     chatwoot = Deliverer(engine, settings.chatwoot) if settings.chatwoot else None
-    service = Service(settings, engine, keys, RateLimit(settings.rate), model, recorder, templates, chatwoot)
+    service = Service(
+        settings=settings,
+        engine=engine,
+        keys=keys,
+        sessions=Sessions(engine),
+        rate_limit=RateLimit(settings.rate),
+        sign_in_limit=RateLimit(SIGN_INS),
+        model=model,
+        recorder=recorder,
+        template_record=templates,
+        chatwoot=chatwoot,
+    )
     if recorder is not None:
         recorder.start()
         metrics.STORE_QUEUE.set_function(lambda: recorder.waiting)

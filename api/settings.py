@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address
@@ -11,9 +12,12 @@ from typing import Annotated, Literal
 from limits import RateLimitItem, parse
 from pydantic import AfterValidator, AnyHttpUrl, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from starlette.types import Scope
 
 from model.errors import InputError
 from model.paths import ROOT
+
+_ORIGIN = re.compile(r"(https?)://([a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 
 
 def _printable(secret: SecretStr) -> SecretStr:
@@ -46,6 +50,9 @@ class Settings(BaseSettings):
     retention_days: Annotated[int, Field(ge=1, le=3650)] = Field(180, description="what `shouhou store purge` keeps")
     rate_limit: str = Field("20000/minute", description="messages a key may send to one worker")
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field((), description="pages that may call, comma-separated")
+    frame_ancestors: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="help desks that may show the panel in a frame, comma-separated"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     chatwoot_url: AnyHttpUrl | None = Field(None, description="Chatwoot's address, such as https://chat.example.cn")
     chatwoot_token: HeaderSecret | None = Field(None, description="access token of the Chatwoot user who writes notes")
@@ -71,6 +78,17 @@ class Settings(BaseSettings):
         found = tuple(part.strip() for part in parts if part.strip())
         if "*" in found:
             raise ValueError("name the origins; * would let every page call")
+        return found
+
+    @field_validator("frame_ancestors", mode="before")
+    @classmethod
+    def _hosts(cls, origins: str | tuple[str, ...]) -> tuple[str, ...]:
+        parts = origins.split(",") if isinstance(origins, str) else origins
+        found = tuple(part.strip().lower().rstrip("/") for part in parts if part.strip())
+        for origin in found:
+            match = _ORIGIN.fullmatch(origin)
+            if match is None or (match[1] == "http" and not is_loopback(match[2])):
+                raise ValueError(f"{origin} is no origin such as https://desk.example (http only on this machine)")
         return found
 
     @field_validator("chatwoot_url")
@@ -127,3 +145,10 @@ def is_loopback(host: str) -> bool:
         return ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+def host_name(scope: Scope) -> str:
+    """The name of this service that the client used: the Host header without its port."""
+    host: str = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
+    name = host[: host.index("]") + 1] if host.startswith("[") and "]" in host else host.partition(":")[0]
+    return name.lower()

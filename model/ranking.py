@@ -16,23 +16,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from model.playbook.conditions import Facts, NumberedConditions
+from model.playbook.kinds import REMEDY_NAMES
 from model.playbook.templates import STAGE_NAMES, STAGE_ORDER, Stage, Template
 
 STAGE_WEIGHT, CUSTOMER_WEIGHT, CONTEXT_WEIGHT, ACCEPTANCE_WEIGHT = 0.50, 0.20, 0.20, 0.10
 STAGE_FIT = (1.0, 0.6, 0.35, 0.2, 0.1, 0.0)
 PRIOR_TAKEN, PRIOR_SEEN = 2.0, 6.0
-REMEDY_NAMES = {
-    "cash": "现金补偿",
-    "resend": "补发",
-    "full_refund": "全额退款",
-    "exchange": "换货",
-    "repair": "维修",
-    "return": "退货",
-    "goodwill_gift": "心意小礼",
-    "carrier_claim": "快递索赔",
-    "escalate": "转人工",
-    "none": "不补偿",
-}
 
 
 @dataclass(frozen=True, slots=True)

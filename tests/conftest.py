@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 from hypothesis import settings
+from playwright.sync_api import Browser
 from sqlalchemy import Engine
 
 from api.app import create_app
@@ -21,7 +22,8 @@ from model.playbook.book import Playbook
 from model.playbook.loading import load_playbook
 from model.recommender import Recommender
 from model.taxonomy import Taxonomy, load_taxonomy
-from tests.processes import Postgresql, find_postgresql, postgresql
+from tests.browser import CHROMIUM, WIDE, Watched, chromium
+from tests.processes import Postgresql, find_postgresql, postgresql, serving
 from tests.small_data import write_small_data
 
 HOME = "http://127.0.0.1"
@@ -119,3 +121,28 @@ def stored_client(state: ModelState, store_settings: Settings) -> Iterator[TestC
     app = create_app(state, store_settings)
     with TestClient(app, HOME, raise_server_exceptions=False, client=("127.0.0.1", 50000)) as client:
         yield client
+
+
+@pytest.fixture(scope="module")  # Playwright's loop must not run on in the modules that have their own.
+def browser() -> Iterator[Browser]:
+    """Chromium, which a machine may lack (then these tests are skipped) but CI may not."""
+    if not CHROMIUM.exists() and os.environ.get("CI") != "true":
+        pytest.skip("no Chromium on this machine; see README")
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="session")
+def open_house(artifacts: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a running service without keys."""
+    with serving(data=tmp_path_factory.mktemp("open"), artifacts=artifacts) as url:
+        yield url
+
+
+@pytest.fixture
+def watched(browser: Browser) -> Iterator[Watched]:
+    """A fresh browser profile, 1280 pixels wide. No page may complain or ask another host."""
+    profile = Watched(browser, viewport=WIDE)
+    yield profile
+    profile.context.close()
+    assert not profile.complaints

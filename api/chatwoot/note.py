@@ -11,8 +11,8 @@ from api.schemas import RecommendationAnswer
 from api.store.chatwoot_deliveries import Source
 from api.store.storable import storable
 from model.derived_facts import CHINA
+from model.playbook.kinds import REMEDY_NAMES
 from model.playbook.templates import STAGE_NAMES, Stage
-from model.ranking import REMEDY_NAMES
 from model.recommendation import Compensation, NextStep
 
 LABEL_PREFIX = "shouhou-"  # Labels that begin so are ours: an older one gives way to the newer.

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
-from fastapi.templating import Jinja2Templates
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from api.access import SECURED
+from api.page import render
 from api.problems import problem_responses
+from api.schemas import MessageText
 from api.service import Service, ServiceDep
 from model.playbook.catalogue import Catalogue, catalogue
+from model.playbook.compliance import Violation
 
 router = APIRouter(tags=["playbook"])
 page = APIRouter(include_in_schema=False)
-_pages = Jinja2Templates(directory=Path(__file__).parent.parent / "pages")
 
 
 class PlaybookAnswer(BaseModel):
@@ -37,10 +37,33 @@ def playbook(service: ServiceDep) -> PlaybookAnswer:
     )
 
 
+class Draft(BaseModel):
+    """A reply that an agent means to send."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    text: MessageText
+
+
+class CheckAnswer(BaseModel):
+    """What the draft says that it must not; empty: it may be sent."""
+
+    violations: list[Violation]
+
+
+@router.post("/playbook/check", responses=problem_responses(401, 408, 413, 415, 422, 429), openapi_extra=SECURED)
+def check(draft: Draft, http: Request, service: ServiceDep) -> CheckAnswer:
+    """The compliance check that all templates pass, for a draft. Offsets count Unicode code points."""
+    service.rate_limit.take(http.scope["caller"])
+    return CheckAnswer(violations=list(service.model.state.recommender.playbook.compliance.check(draft.text)))
+
+
 @page.get("/playbook")
 def playbook_page(request: Request, service: ServiceDep) -> HTMLResponse:
     """The playbook for people: rules by kind, templates by issue."""
-    return _pages.TemplateResponse(request, "playbook.html", {"book": _catalogue(service)})
+    book = _catalogue(service)
+    total = sum(len(section.entries) for section in (*book.kinds, *book.issues))
+    return render(request, "playbook.html", book=book, total=total)
 
 
 def _catalogue(service: Service) -> Catalogue:

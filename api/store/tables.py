@@ -42,6 +42,16 @@ api_keys = Table(
     Column("revoked_at_ms", BigInteger),
 )
 
+# Who signed in to the pages, with which key. The browser holds the token, the store only its SHA-256.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("token_sha256", String(64), primary_key=True),
+    Column("key_id", String(12), nullable=False),
+    Column("expires_at_ms", BigInteger, nullable=False),
+    Index(None, "expires_at_ms"),
+)
+
 # owner is the id of the key that asked, or "" where the service ran open, without keys.
 recommendations = Table(
     "recommendations",

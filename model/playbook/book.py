@@ -64,15 +64,17 @@ CASE_FACTS = {
 
 
 class FactsFile(BaseModel):
-    """`facts.yaml`: what to ask while a fact is unknown, which facts are merely incidental to a reply.
+    """`facts.yaml`: names, what to ask while a fact is unknown, which facts are merely incidental to a reply.
 
     Attributes:
+        values: by fact, the names of its values.
         closed: facts of which all values are listed, so that there is nothing else they may be.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     names: dict[str, str]
+    values: dict[str, dict[str, str]]
     questions: dict[str, str]
     incidental: tuple[str, ...]
     closed: dict[str, tuple[str, ...]]
@@ -84,6 +86,7 @@ class Playbook:
 
     Attributes:
         fact_names: by fact, its name for the agent.
+        value_names: by fact, the names of its values.
         questions: by fact, what to ask while it is unknown.
         incidental: facts that make a reply friendlier, not righter.
         sources: the rules and templates with the files they stand in, for the page and the check.
@@ -92,6 +95,7 @@ class Playbook:
     policy: Policy
     product_lines: dict[str, ProductLine]
     fact_names: dict[str, str]
+    value_names: dict[str, dict[str, str]]
     questions: dict[str, str]
     incidental: frozenset[str]
     cues: CueFile
@@ -157,10 +161,12 @@ def read_playbook(taxonomy: Taxonomy, folder: Path = PLAYBOOK, overrides: Path |
     for item in templates:
         for code in expand_issues(item, taxonomy):
             by_issue[code].append(item.entry)
+    product_lines = read_product_lines(folders)
     return Playbook(
         policy=read_settings("policy.yaml", Policy, folders),
-        product_lines=read_product_lines(folders),
+        product_lines=product_lines,
         fact_names=facts.names,
+        value_names={**facts.values, "product_line": {code: line.word for code, line in product_lines.items()}},
         questions=facts.questions,
         incidental=frozenset(facts.incidental),
         cues=read_settings("cues.yaml", CueFile, folders),

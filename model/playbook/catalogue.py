@@ -4,12 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import singledispatch
 from typing import Any
 
 from pydantic import BaseModel
 
 from model.playbook.book import Playbook
+from model.playbook.compliance import ComplianceRule
 from model.playbook.conditions import Condition
+from model.playbook.kinds import (
+    REMEDY_NAMES,
+    Amount,
+    DeadlineRule,
+    EvidenceRule,
+    FreightRule,
+    NoteRule,
+    RemedyRule,
+    StageRule,
+    StepsRule,
+    TermRule,
+)
+from model.playbook.rules import Rule
 from model.playbook.templates import STAGE_NAMES, Template
 from model.taxonomy import Taxonomy
 
@@ -26,7 +41,16 @@ KIND_NAMES = {
     "reviews.yaml": "须人工处理",
     "compliance.yaml": "合规用语",
 }
-_SHARED = {"id", "source", "when", "given", "unless", "issues", "priority", "customers", "remedies", "text", "stage"}
+PAYER_NAMES = {"shop": "店铺承担", "buyer": "买家承担", "split": "各承担一半"}
+EVERY_ISSUE = "*"
+_VALUES = {
+    "goods_value": "商品价值",
+    "affected_value": "有问题的那几件的价值",
+    "price_drop": "降价的差额",
+    "freight_paid": "垫付的运费",
+    "order_amount": "订单实付",
+}
+_UNITS = {"seconds": "秒", "hours": "小时", "days": "天", "end_of_day": "天（到当天结束）", "working_days": "个工作日"}
 
 
 @dataclass(frozen=True)
@@ -63,49 +87,69 @@ class Catalogue:
 
 def catalogue(playbook: Playbook, taxonomy: Taxonomy) -> Catalogue:
     """Everything, in the order of the files."""
+    names = _Names(playbook, taxonomy)
     kinds = [
-        Section(name.removesuffix(".yaml"), KIND_NAMES[name], [_listed(playbook, item.entry) for item in placed])
+        Section(name.removesuffix(".yaml"), KIND_NAMES[name], [names.listed(item.entry) for item in placed])
         for name, placed in playbook.sources.rules.items()
     ]
-    compliance = [_listed(playbook, item.entry) for item in playbook.sources.compliance]
+    compliance = [names.listed(item.entry) for item in playbook.sources.compliance]
     kinds.append(Section("compliance", KIND_NAMES["compliance.yaml"], compliance))
-    names = {issue.code: issue.name for issue in taxonomy.issues}
-    names |= {f"group:{group.code}": f"{group.name}（通用）" for group in taxonomy.groups}
     by_issue: dict[str, list[Listed]] = {}
     for item in playbook.sources.templates:
-        by_issue.setdefault(item.entry.issues[0], []).append(_listed(playbook, item.entry))
-    return Catalogue(kinds, [Section(code, names.get(code, code), entries) for code, entries in by_issue.items()])
+        by_issue.setdefault(item.entry.issues[0], []).append(names.listed(item.entry))
+    return Catalogue(kinds, [Section(code, names.of_issue(code), entries) for code, entries in by_issue.items()])
 
 
-def _listed(playbook: Playbook, entry: BaseModel) -> Listed:
-    data = entry.model_dump(mode="json", exclude_defaults=True, by_alias=True)
-    for part in ("when", "given", "unless"):
-        if part in data:
-            data[part] = {name: _short(condition) for name, condition in getattr(entry, part).items()}
-    if isinstance(entry, Template):
-        says = f"〔{STAGE_NAMES[entry.stage]}〕{entry.text}"
-    else:
-        says = "；".join(f"{key}：{_plain(value)}" for key, value in data.items() if key not in _SHARED)
-    return Listed(
-        id=data["id"],
-        conditions=_conditions(playbook, data),
-        says=says,
-        source=data["source"],
-        data=data,
-    )
+class _Names:
+    """Codes in the words that the shop uses."""
 
+    def __init__(self, playbook: Playbook, taxonomy: Taxonomy) -> None:
+        self._facts = playbook.fact_names
+        self._issues = {issue.code: issue.name for issue in taxonomy.issues}
+        self._issues |= {f"group:{group.code}": f"{group.name}（通用）" for group in taxonomy.groups}
+        self._customers = {customer.code: customer.name for customer in taxonomy.customers}
+        self._values: Mapping[str, Mapping[str, str]] = {
+            **playbook.value_names,
+            "remedy": REMEDY_NAMES,
+            "customer": self._customers,
+        }
 
-def _conditions(playbook: Playbook, data: Mapping[str, Any]) -> str:
-    words = [f"{title}：{'、'.join(data[key])}" for key, title in _LISTS if key in data]
-    for part, title in (("when", "当"), ("given", "已知"), ("unless", "除非")):
-        words += [
-            f"{title} {playbook.fact_names.get(name, name)} {_plain(wanted)}"
-            for name, wanted in data.get(part, {}).items()
+    def of_issue(self, code: str) -> str:
+        return self._issues.get(code, code)
+
+    def listed(self, entry: Rule | Template | ComplianceRule) -> Listed:
+        data = entry.model_dump(mode="json", exclude_defaults=True, by_alias=True)
+        if isinstance(entry, Rule | Template):
+            for part in ("when", "given", "unless"):
+                if part in data:
+                    data[part] = {name: _short(condition) for name, condition in getattr(entry, part).items()}
+        return Listed(entry.id, self._conditions(entry), _says(entry), entry.source, data)
+
+    def _conditions(self, entry: Rule | Template | ComplianceRule) -> str:
+        if isinstance(entry, ComplianceRule):
+            return ""
+        groups = [[self.of_issue(code) for code in entry.issues if code != EVERY_ISSUE]]
+        if isinstance(entry, Template):
+            groups.append([self._customers.get(code, code) for code in entry.customers])
+            groups.append([REMEDY_NAMES.get(code, code) for code in entry.remedies])
+        words = ["、".join(names) for names in groups if names]
+        given = getattr(entry, "given", {})
+        for title, conditions in (("当", entry.when), ("已知", given), ("除非", entry.unless)):
+            words += [f"{title}{self._condition(name, wanted)}" for name, wanted in conditions.items()]
+        return "；".join(words)
+
+    def _condition(self, name: str, wanted: Condition) -> str:
+        fact, values = self._facts.get(name, name), self._values.get(name, {})
+        if wanted.values:
+            return f"{fact}：{'、'.join(values.get(str(value), _plain(value)) for value in wanted.values)}"
+        if wanted.contains:
+            return f"{fact}写到{'、'.join(wanted.contains)}"
+        bounds = [
+            f"{word}{bound.normalize():f}"
+            for word, bound in (("至少", wanted.min), ("至多", wanted.max))
+            if bound is not None
         ]
-    return "；".join(words)
-
-
-_LISTS = (("issues", "问题"), ("customers", "客户"), ("remedies", "处理"))
+        return f"{fact}{'、'.join(bounds)}"
 
 
 def _short(condition: Condition) -> Any:
@@ -119,8 +163,81 @@ def _short(condition: Condition) -> Any:
 def _plain(value: Any) -> str:
     if isinstance(value, bool):
         return "是" if value else "否"
-    if isinstance(value, list):
-        return "、".join(_plain(item) for item in value)
-    if isinstance(value, dict):
-        return "，".join(f"{key} {_plain(item)}" for key, item in value.items())
     return str(value)
+
+
+@singledispatch
+def _says(entry: BaseModel) -> str:
+    """What follows, in one sentence."""
+    raise NotImplementedError(type(entry))
+
+
+@_says.register
+def _(entry: Template) -> str:
+    return f"〔{STAGE_NAMES[entry.stage]}〕{entry.text}"
+
+
+@_says.register
+def _(entry: RemedyRule) -> str:
+    words = [REMEDY_NAMES[entry.remedy]]
+    if entry.alternatives:
+        words.append(f"也可以{'、'.join(REMEDY_NAMES[remedy] for remedy in entry.alternatives)}")
+    if entry.amount is not None:
+        words.append(_amount(entry.amount))
+    return "；".join(words)
+
+
+def _amount(amount: Amount) -> str:
+    if amount.fixed is not None:
+        return f"{amount.fixed:f} 元"
+    if amount.first_single is not None:
+        return f"首次买一件约 {amount.first_single:f} 元，老客户或多件约 {amount.otherwise:f} 元"
+    if amount.small_share_of is not None:
+        return f"{_VALUES[amount.small_share_of]}的一小部分（比例见店铺政策）"
+    words = f"按{_VALUES[amount.value_of or 'goods_value']}"
+    if amount.depreciation_per_day is not None:
+        words += f"，每天折旧 {amount.depreciation_per_day * 100:f}%"
+    return words
+
+
+@_says.register
+def _(entry: FreightRule) -> str:
+    legs = (("寄给买家", entry.outbound), ("买家寄回", entry.return_))
+    words = [f"{leg}：{PAYER_NAMES[payer]}" for leg, payer in legs if payer is not None]
+    return "；".join([*words, *([entry.note] if entry.note else [])])
+
+
+@_says.register
+def _(entry: TermRule) -> str:
+    return f"{entry.months} 个月"
+
+
+@_says.register
+def _(entry: DeadlineRule) -> str:
+    ((unit, length),) = entry.period.model_dump(exclude_none=True).items()
+    return f"{entry.step}（{length} {_UNITS[unit]}）"
+
+
+@_says.register
+def _(entry: EvidenceRule) -> str:
+    return f"{'买家' if entry.of == 'buyer' else '店铺'}：{entry.item}"
+
+
+@_says.register
+def _(entry: StepsRule) -> str:
+    return "；".join(entry.steps)
+
+
+@_says.register
+def _(entry: StageRule) -> str:
+    return STAGE_NAMES[entry.stage]
+
+
+@_says.register
+def _(entry: NoteRule) -> str:
+    return entry.note
+
+
+@_says.register
+def _(entry: ComplianceRule) -> str:
+    return f"{entry.name}：{entry.instead}。查的词：{'，'.join(entry.words)}"

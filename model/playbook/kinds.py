@@ -27,6 +27,20 @@ class RemedyKind(StrEnum):
     none = "none"
 
 
+REMEDY_NAMES = {
+    "cash": "现金补偿",
+    "resend": "补发",
+    "full_refund": "全额退款",
+    "exchange": "换货",
+    "repair": "维修",
+    "return": "退货",
+    "goodwill_gift": "心意小礼",
+    "carrier_claim": "快递索赔",
+    "escalate": "转人工",
+    "none": "不补偿",
+}
+
+
 class Amount(BaseModel):
     """A sum of money in CNY: fixed, by the buyer's standing, a small share of the price, or a value of the case.
 

@@ -1,0 +1,171 @@
+// Shows a recommendation: the judgement, compensation, freight, what is to be done. Replies are in replies.js.
+
+import { countdown } from "./countdown.js";
+import { cutAtMarks } from "./code_points.js";
+import { vocabulary } from "./vocabulary.js";
+
+const LEAST_SHARE = 0.06; // Evidence weaker than this part of the strongest is noise to the eye.
+const STRONG_SHARE = 0.5;
+
+const byId = (id) => document.getElementById(id);
+const part = (box, name) => box.querySelector(`[data-part="${name}"]`);
+const percent = (confidence) => `${Math.round(confidence * 100)}%`;
+
+/** Fill in everything but the replies. `onQuestion(field)` is called when the agent wants to answer a question. */
+export function showAnswer(answer, message, onQuestion) {
+  showReview(answer.review);
+  showEvidence(message, answer.issue.evidence);
+  showFacts(answer.facts);
+  showIssue(answer.issue);
+  showCustomer(answer.customer);
+  byId("stage").textContent = vocabulary.stages[answer.stage] ?? "";
+  showCompensation(answer.compensation, onQuestion);
+  showFreight(answer.freight);
+  showSteps(answer.next_steps);
+  showList(byId("evidence-needed"), answer.evidence_needed);
+  showList(byId("procedure"), answer.procedure);
+}
+
+/** The answer in one sentence, for those who listen. */
+export function inOneSentence(answer) {
+  const { issue, customer, review, replies, compensation } = answer;
+  const words = [`${issue.name}，把握${percent(issue.confidence)}`, customer.name, `${replies.length} 条回复`];
+  if (review.needed) words.unshift("请人工处理");
+  if (compensation) words.push(`${vocabulary.remedies[compensation.remedy]}${amountWords(compensation)}`);
+  return words.join("，");
+}
+
+function showReview(review) {
+  byId("review").hidden = !review.needed;
+  byId("review-reasons").replaceChildren(...review.reasons.map((reason) => element("li", reason)));
+}
+
+function showEvidence(message, evidence) {
+  const strongest = Math.max(...evidence.map((item) => item.weight), 0);
+  const marks = evidence.filter((item) => item.weight >= strongest * LEAST_SHARE);
+  const pieces = cutAtMarks(message, marks).map(({ text, mark }) => {
+    if (mark === null) return document.createTextNode(text);
+    return element("mark", text, mark.weight >= strongest * STRONG_SHARE ? "strong" : "");
+  });
+  byId("evidence").replaceChildren(...pieces);
+}
+
+function showFacts(facts) {
+  const chips = facts.map((fact) => {
+    const chip = element("li", vocabulary.facts[fact.name] ?? fact.name);
+    chip.append(element("q", fact.text));
+    return chip;
+  });
+  byId("facts").replaceChildren(...chips);
+  byId("facts").hidden = chips.length === 0;
+}
+
+function showIssue(issue) {
+  const box = byId("issue");
+  part(box, "group").textContent = vocabulary.groups[issue.group] ?? "";
+  showLabel(box, issue);
+  const words = [];
+  if (issue.also.length) words.push(`还提到：${issue.also.map((label) => label.name).join("、")}`);
+  words.push(`也可能：${namedShares(issue.alternatives)}`);
+  part(box, "others").textContent = words.join("；");
+}
+
+function showCustomer(customer) {
+  const box = byId("customer");
+  showLabel(box, customer);
+  part(box, "others").textContent = `也可能：${namedShares(customer.alternatives)}`;
+  part(box, "handling").replaceChildren(...customer.handling.map((step) => element("li", step)));
+}
+
+function showLabel(box, label) {
+  part(box, "name").textContent = label.name;
+  part(box, "percent").textContent = percent(label.confidence);
+  const meter = box.querySelector(".meter");
+  meter.setAttribute("aria-valuenow", Math.round(label.confidence * 100));
+  meter.firstElementChild.style.inlineSize = percent(label.confidence);
+}
+
+function namedShares(labels) {
+  const likely = labels.filter((label, i) => i === 0 || label.confidence >= 0.01).slice(0, 2);
+  return likely.map((label) => `${label.name} ${label.confidence < 0.01 ? "不到 1%" : percent(label.confidence)}`).join("、");
+}
+
+function showCompensation(compensation, onQuestion) {
+  const box = document.querySelector(".compensation");
+  part(box, "none").hidden = compensation !== null;
+  part(box, "suggested").hidden = compensation === null;
+  if (compensation === null) return;
+  part(box, "remedy").textContent = vocabulary.remedies[compensation.remedy];
+  part(box, "amount").textContent = amountWords(compensation);
+  const others = compensation.alternatives.map((remedy) => vocabulary.remedies[remedy]);
+  part(box, "alternatives").textContent = others.length ? `看情况也可以：${others.join("、")}` : "";
+  part(box, "approval").hidden = !compensation.requires_approval;
+  const ask = part(box, "ask");
+  ask.hidden = compensation.ask.length === 0;
+  ask.querySelector("ul").replaceChildren(...compensation.ask.map((words) => question(words, onQuestion)));
+  part(box, "statutory").textContent = compensation.statutory ?? "";
+  part(box, "basis").replaceChildren(...compensation.basis.map(basis));
+}
+
+function amountWords({ min, max }) {
+  if (min === null) return "";
+  return min === max ? `${min} 元` : `${min}–${max} 元`;
+}
+
+/** A question that the form can answer leads to its control. */
+function question(words, onQuestion) {
+  const field = vocabulary.fieldOfQuestion[words];
+  const item = element("li", "");
+  if (document.querySelector(`[data-field="${field}"]`) === null) {
+    item.textContent = words;
+    return item;
+  }
+  const button = element("button", words, "quiet");
+  button.type = "button";
+  button.title = "去填";
+  button.addEventListener("click", () => onQuestion(field));
+  item.append(button);
+  return item;
+}
+
+function showFreight(freight) {
+  const box = byId("freight");
+  box.hidden = freight === null;
+  if (freight === null) return;
+  part(box, "outbound").textContent = vocabulary.payers[freight.outbound ?? ""];
+  part(box, "return").textContent = vocabulary.payers[freight.return ?? ""];
+  part(box, "basis").replaceChildren(...freight.basis.map(basis));
+}
+
+function basis({ rule, source }) {
+  const item = element("li", "");
+  const link = element("a", rule);
+  link.href = `/playbook#${encodeURIComponent(rule)}`;
+  link.target = "_blank";
+  item.append(link, ` ${source}`);
+  return item;
+}
+
+function showSteps(steps) {
+  const box = byId("steps");
+  box.hidden = steps.length === 0;
+  const items = steps.map(({ step, due_at: dueAt }) => {
+    const item = element("li", "");
+    item.append(element("span", step));
+    if (dueAt !== null) item.append(countdown(dueAt));
+    return item;
+  });
+  box.querySelector("ul").replaceChildren(...items);
+}
+
+function showList(box, lines) {
+  box.hidden = lines.length === 0;
+  box.lastElementChild.replaceChildren(...lines.map((line) => element("li", line)));
+}
+
+function element(name, text, className = "") {
+  const made = document.createElement(name);
+  made.textContent = text;
+  if (className) made.className = className;
+  return made;
+}

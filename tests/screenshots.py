@@ -1,0 +1,70 @@
+"""Takes the README's pictures of the pages: `make screenshots`."""
+
+from __future__ import annotations
+
+import tempfile
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect
+
+from model.paths import ROOT, artifacts_dir
+from tests.browser import Watched, chromium
+from tests.processes import serving
+
+FOLDER = ROOT / "api" / "pages" / "screenshots"
+COLOURS = 128  # Enough for flat surfaces and letters, at a third of the size.
+
+
+def main() -> None:
+    """Take all pictures of a service with the current model."""
+    FOLDER.mkdir(exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory() as data,
+        serving(data=Path(data), artifacts=artifacts_dir()) as url,
+        chromium() as browser,
+    ):
+        _panel(browser, url)
+        _help_desk(browser, url)
+        _playbook(browser, url)
+
+
+def _panel(browser: Browser, url: str) -> None:
+    page = Watched(browser, viewport={"width": 1280, "height": 830}).open(url)
+    page.get_by_label("品类").select_option("饼干")
+    page.get_by_role("group", name="订单").get_by_label("签收").check()
+    page.get_by_label("买了几件").fill("6")
+    page.locator("#message").fill("老板😡收到的饼干有两袋涨袋了，还能吃吗？等了三天就收到这个，太失望了")
+    page.locator("#message").press("Control+Enter")
+    expect(page.locator("#answer")).to_be_visible()
+    _take(page, "panel.png")
+
+
+def _help_desk(browser: Browser, url: str) -> None:
+    page = Watched(browser, viewport={"width": 1280, "height": 830}, color_scheme="dark").open(
+        f"{url}/examples/help-desk"
+    )
+    page.get_by_role("button", name="买家乙").click()
+    frame = page.frame_locator("iframe")
+    expect(frame.locator("#issue strong")).to_have_text("物流慢催件")
+    frame.get_by_role("button", name="用了这条").first.click()
+    expect(frame.get_by_text("已填入，已记下")).to_be_visible()
+    _take(page, "help_desk.png")
+
+
+def _playbook(browser: Browser, url: str) -> None:
+    page = Watched(browser, viewport={"width": 1280, "height": 700}).open(f"{url}/playbook")
+    page.get_by_label("搜索话术与规则").fill("涨袋 首次")
+    page.get_by_label("回复草稿").fill("亲，给个五星好评，返现5元哦")
+    expect(page.locator("#violations li")).not_to_have_count(0)
+    _take(page, "playbook.png")
+
+
+def _take(page: Page, name: str) -> None:
+    picture = Image.open(BytesIO(page.screenshot())).convert("RGB")
+    picture.quantize(COLOURS, dither=Image.Dither.NONE).save(FOLDER / name, optimize=True)
+
+
+if __name__ == "__main__":
+    main()
