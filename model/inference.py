@@ -125,6 +125,7 @@ class Classifier:
         # A memory-mapped array is of a subclass that makes every operation slower; a plain view of it is not.
         for name, value in state.items():
             object.__setattr__(self, name, np.asarray(value) if isinstance(value, np.memmap) else value)
+        self.__post_init__()
 
     def predict(self, message: str) -> Prediction:
         """Both labels of one message, with evidence."""
