@@ -15,10 +15,11 @@ from sklearn.base import clone
 from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import FeatureUnion, Pipeline
 
+from model.calibration import Floats, calibrated
 from model.dataset import Message
 from model.evaluation import Report
 from model.features import VIEW_WEIGHTS, build_features
-from model.head import CalibratedLinear, Floats, fit_temperature
+from model.head import CalibratedLinear, fit_temperature
 from model.inference import NO_MATTER, Classifier, Thresholds
 from model.predictions import Predictions
 from model.taxonomy import Head, Taxonomy
@@ -27,9 +28,6 @@ from model.text import Tokenizer, clauses, normalise, unknown_share
 FOLDS = 5
 JOBS = 2
 TARGET_PRECISION = 0.90
-# Real chats are stranger than a voice the model has not seen: probabilities that are right for held-out voices are too
-# sure of them. Measured on one half of a real sample (training_data/README.md).
-REAL_SHIFT = 1.3
 # Customer types are rare: nine in ten messages are calm. Half-balanced weights find more of the others, the SVM fewer.
 HEADS: dict[Head, CalibratedLinear] = {
     "issue": CalibratedLinear(),
@@ -117,16 +115,16 @@ def fit(
         progress()
     features, heads = results.pop()
     scores = _held_out_scores(labels, folds, results)
-    probabilities: dict[Head, Floats] = {}
+    predicted: dict[Head, Floats] = {}
     for name, head in heads.items():
         if len(head.classes_) > 1:
-            head.temperature_ = REAL_SHIFT * fit_temperature(scores[name], np.searchsorted(head.classes_, labels[name]))
-        probabilities[name] = softmax(scores[name] / head.temperature_, axis=1)
+            head.temperature_ = fit_temperature(scores[name], np.searchsorted(head.classes_, labels[name]))
+        predicted[name] = calibrated(scores[name], head.temperature_)
     issue_codes = heads["issue"].classes_
-    best = issue_codes[probabilities["issue"].argmax(axis=1)]
+    best = issue_codes[predicted["issue"].argmax(axis=1)]
     further = _further_issues(results, heads["issue"].temperature_, best)
     thresholds = Thresholds(
-        abstain=_abstention_threshold(probabilities["issue"], best == labels["issue"]),
+        abstain=_abstention_threshold(predicted["issue"], best == labels["issue"]),
         margin=MARGIN,
         also=_also_threshold(further, best, messages),
     )
@@ -136,9 +134,9 @@ def fit(
         unknown_words[test] = result.unknown_words
     predictions = Predictions(
         messages,
-        probabilities["issue"],
+        predicted["issue"],
         classifier.issue_codes,
-        probabilities["customer"],
+        predicted["customer"],
         classifier.customer_codes,
         [[code for code, confidence in f.items() if confidence >= thresholds.also] for f in further],
         unknown_words,
@@ -249,8 +247,8 @@ def _further_issues(results: Sequence[HeldOut], temperature: float, best: Labels
     found: list[dict[str, float]] = [{} for _ in best]
     for result in results:
         codes = result.classes["issue"]
-        probabilities = softmax(result.clause_scores / temperature, axis=1)
-        for place, row in zip(result.clause_owners, probabilities, strict=True):
+        clause_probabilities = calibrated(result.clause_scores, temperature)
+        for place, row in zip(result.clause_owners, clause_probabilities, strict=True):
             code = str(codes[row.argmax()])
             if code != best[place] and code not in NO_MATTER:
                 found[place][code] = max(float(row.max()), found[place].get(code, 0.0))

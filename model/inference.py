@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from model.calibration import calibrated
 from model.taxonomy import Taxonomy
 from model.text import Normalised, Tokenizer, clauses, normalise, unknown_share
 
@@ -95,7 +96,7 @@ class Classifier:
         idf: (n_terms,).
         weights: (n_terms, n_issues + n_customers), single precision.
         intercepts: (n_issues + n_customers,).
-        temperatures: of the issue head and the customer head; scores are divided by them.
+        temperatures: of the issue head and the customer head; see `model.calibration`.
         issue_codes, customer_codes: labels of the columns, issues first.
     """
 
@@ -136,8 +137,8 @@ class Classifier:
         weights = self.weights.take(rows, axis=0)
         scores = values @ weights + self.intercepts
         n = len(self.issue_codes)
-        issues = _ranked(self.issue_codes, _softmax(scores[:n] / self.temperatures[0]))
-        customers = _ranked(self.customer_codes, _softmax(scores[n:] / self.temperatures[1]))
+        issues = _ranked(self.issue_codes, calibrated(scores[:n], self.temperatures[0]))
+        customers = _ranked(self.customer_codes, calibrated(scores[n:], self.temperatures[1]))
         best = self.issue_codes.index(issues[0].code)
         contributions = (values * weights[:, best] / self.temperatures[0]).tolist()
         evidence = self._evidence(message, normal, words, runs, dict(zip(rows.tolist(), contributions, strict=True)))
@@ -147,7 +148,7 @@ class Classifier:
         """Probabilities (n_messages, n_issues) and (n_messages, n_customers), columns as in the codes."""
         scores = self._times_weights(self._tfidf([normalise(message).text for message in messages])) + self.intercepts
         n = len(self.issue_codes)
-        return _softmax(scores[:, :n] / self.temperatures[0]), _softmax(scores[:, n:] / self.temperatures[1])
+        return calibrated(scores[:, :n], self.temperatures[0]), calibrated(scores[:, n:], self.temperatures[1])
 
     def unknown_words(self, messages: Sequence[str]) -> Floats:
         """Share of each message's words that training never met (or only once), (n_messages,)."""
@@ -165,7 +166,7 @@ class Classifier:
             code = self.issue_codes[best]
             if code == primary or code in NO_MATTER:
                 continue
-            confidence = float(_softmax(scores / self.temperatures[0])[best])
+            confidence = float(calibrated(scores, self.temperatures[0])[best])
             if confidence >= self.thresholds.also:
                 found[code] = max(confidence, found.get(code, 0.0))
         ranked = sorted(found.items(), key=lambda item: -item[1])
@@ -297,12 +298,6 @@ def _character_terms(text: str) -> list[str]:
     """`model.features.character_view`'s terms: all characters, then all pairs, then all threes, each in order."""
     pairs = list(map(add, text, text[1:]))
     return [*text, *pairs, *map(add, pairs, text[2:])]
-
-
-def _softmax(scores: Floats) -> Floats:
-    powers = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    probabilities: Floats = powers / powers.sum(axis=-1, keepdims=True)
-    return probabilities
 
 
 def _ranked(codes: tuple[str, ...], probabilities: Floats) -> tuple[Scored, ...]:
