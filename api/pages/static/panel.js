@@ -5,6 +5,7 @@ import { ApiError, post, signInAddress } from "./api.js";
 import { countPoints } from "./code_points.js";
 import { clearContext, goToField, nameOfField, readContext, writeContext } from "./context_form.js";
 import { copyReply, showReplies, tell, withWords } from "./replies.js";
+import { keep, readKept } from "./storage.js";
 import { vocabulary } from "./vocabulary.js";
 
 const TYPING_MS = 250; // Asks when the agent pauses; a paste asks at once.
@@ -88,11 +89,13 @@ export function openPanel({ onReplyChosen, canContinue }) {
     const wrong = error.problem?.errors?.[0]?.field.replace("context.", "");
     const name = wrong && nameOfField(wrong);
     byId("failure-words").textContent = name ? `“${name}”填得不对，请改一下。` : error.told;
-    byId("retry").hidden = error.status === 401;
+    byId("retry").hidden = error.isSignedOut;
     const again = byId("sign-in-again");
-    again.hidden = error.status !== 401;
+    again.hidden = !error.isSignedOut;
     again.href = signInAddress();
-    if (error.status === 401) sessionStorage.setItem(DRAFT, JSON.stringify({ message: message.value, conversation: readTurns(), context: readContext() }));
+    if (error.isSignedOut) {
+      keep("sessionStorage", DRAFT, { message: message.value, conversation: readTurns(), context: readContext() });
+    }
     present("failure");
     byId("announcement").textContent = byId("failure-words").textContent;
   }
@@ -196,10 +199,12 @@ export function openPanel({ onReplyChosen, canContinue }) {
     event.preventDefault();
   });
 
-  const draft = sessionStorage.getItem(DRAFT);
+  const draft = readKept("sessionStorage", DRAFT);
   if (draft !== null) {
-    sessionStorage.removeItem(DRAFT);
-    setCase(JSON.parse(draft), { isNewBuyer: true });
+    keep("sessionStorage", DRAFT, null);
+    setCase(draft, { isNewBuyer: true });
+  } else if (message.value !== "") {
+    ask(); // Typed or pasted before this script was here.
   }
   return { setCase };
 }
