@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from fastapi import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.csrf import is_forged
@@ -122,6 +122,9 @@ def _unauthorized(scope: Scope) -> Response:
 
 
 def _to_sign_in(scope: Scope) -> Response:
+    """The way to sign in. A link on another site comes without the Strict cookie; our own page asks again with it."""
+    if dict(scope["headers"]).get(b"sec-fetch-site") == b"cross-site":
+        return HTMLResponse('<!doctype html><meta http-equiv="refresh" content="0">')
     query = scope["query_string"].decode("latin-1")
     wanted = scope["path"] + (f"?{query}" if query else "")
     return RedirectResponse(f"{SIGN_IN}?next={quote(wanted)}", HTTPStatus.SEE_OTHER)

@@ -24,7 +24,9 @@ WIDTHS = pytest.mark.parametrize("viewport", [WIDE, SIDE_PANEL], ids=["wide", "s
 def panel(watched: Watched, open_house: str) -> Page:
     """The panel, which may use the clipboard."""
     watched.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    return watched.open(f"{open_house}/")
+    page = watched.open(f"{open_house}/")
+    expect(page.locator("#message")).to_be_focused()  # The script is there.
+    return page
 
 
 def paste(page: Page, text: str) -> None:

@@ -139,6 +139,8 @@ def test_people_are_led_to_sign_in_and_programs_told(at: Any) -> None:
         303,
         "/sign-in?next=/playbook%3Fq%3D%25E6%25B6%25A8%25E8%25A2%258B",
     )
+    again = client.get("/playbook", headers={**PERSON, "Sec-Fetch-Site": "cross-site"})
+    assert (again.status_code, "refresh" in again.text) == (200, True)
     assert client.get("/playbook").status_code == 401
     assert client.post("/v1/recommendations", json=ASK, headers=PERSON).status_code == 401
 

@@ -112,6 +112,62 @@ def test_an_expired_session_leads_to_sign_in(
     wait_until_away(page)
 
 
+def test_what_was_typed_survives_signing_in_again(
+    watched: Watched, house: str, make_key: MakeKey, engine_of_house: Engine
+) -> None:
+    key_id, token = make_key()
+    page = watched.open(f"{house}/sign-in")
+    sign_in(page, token)
+    expect(page.locator("#message")).to_be_focused()
+    page.get_by_label("买了几件").fill("2")
+    revoke_key(engine_of_house, key_id)
+    while not page.locator("#failure").is_visible():
+        page.locator("#message").fill("两袋涨袋了")
+        with page.expect_response("**/v1/recommendations"):
+            page.locator("#message").press("Control+Enter")
+    watched.forgive("401")
+    expect(page.locator("#failure")).to_contain_text("登录已失效")
+    page.get_by_role("link", name="重新登录").click()
+    sign_in(page, make_key()[1])
+    expect(page.locator("#issue strong")).to_have_text("涨袋漏气")
+    expect(page.locator("#message")).to_have_value("两袋涨袋了")
+    expect(page.get_by_label("买了几件")).to_have_value("2")
+
+
+def test_a_page_of_an_older_session_leads_to_sign_in(watched: Watched, house: str, make_key: MakeKey) -> None:
+    page = watched.open(f"{house}/sign-in")
+    sign_in(page, make_key()[1])
+    expect(page).to_have_url(f"{house}/")
+    other = watched.open(f"{house}/")
+    other.get_by_role("button", name="退出").click()
+    sign_in(other, make_key()[1])
+    expect(other).to_have_url(f"{house}/")
+    page.locator("#message").fill("两袋涨袋了")
+    page.locator("#message").press("Control+Enter")
+    page.get_by_role("link", name="重新登录").click()
+    watched.forgive("403")
+    expect(page.locator("#issue strong")).to_have_text("涨袋漏气")
+
+
+def test_a_browser_that_keeps_no_cookie_is_told(watched: Watched, house: str, make_key: MakeKey) -> None:
+    page = watched.open(f"{house}/sign-in")
+    page.route("**/sign-in", lambda route: route.fulfill(status=204))
+    sign_in(page, make_key()[1])
+    expect(page.get_by_role("alert")).to_contain_text("浏览器没有保留登录")
+    watched.forgive("401")
+
+
+def test_a_link_on_another_site_finds_the_session(watched: Watched, house: str, make_key: MakeKey) -> None:
+    page = watched.open(f"{house}/sign-in")
+    sign_in(page, make_key()[1])
+    expect(page).to_have_url(f"{house}/")
+    elsewhere = house.replace("127.0.0.1", "localhost")  # To a browser this is another site.
+    page.goto(f"{elsewhere}/healthz")
+    page.evaluate("address => { location.href = address }", f"{house}/playbook")
+    expect(page.get_by_label("搜索话术与规则")).to_be_visible()
+    watched.forgive("localhost")
+
+
 @pytest.mark.parametrize(
     "elsewhere", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)"]
 )

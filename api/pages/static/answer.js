@@ -6,10 +6,12 @@ import { vocabulary } from "./vocabulary.js";
 
 const LEAST_SHARE = 0.06; // Evidence weaker than this part of the strongest is noise to the eye.
 const STRONG_SHARE = 0.5;
+const LEAST_CONFIDENCE = 0.01;
+const MOST_ALTERNATIVES = 2;
 
 const byId = (id) => document.getElementById(id);
 const part = (box, name) => box.querySelector(`[data-part="${name}"]`);
-const percent = (confidence) => `${Math.round(confidence * 100)}%`;
+const percent = (confidence) => `${Math.min(Math.round(confidence * 100), 99)}%`; // Nothing is certain.
 
 /** Fill in everything but the replies. `onQuestion(field)` is called when the agent wants to answer a question. */
 export function showAnswer(answer, message, onQuestion) {
@@ -64,16 +66,14 @@ function showIssue(issue) {
   const box = byId("issue");
   part(box, "group").textContent = vocabulary.groups[issue.group] ?? "";
   showLabel(box, issue);
-  const words = [];
-  if (issue.also.length) words.push(`还提到：${issue.also.map((label) => label.name).join("、")}`);
-  words.push(`也可能：${namedShares(issue.alternatives)}`);
-  part(box, "others").textContent = words.join("；");
+  const also = issue.also.map((label) => label.name).join("、");
+  part(box, "others").textContent = [also && `还提到：${also}`, otherLabels(issue)].filter(Boolean).join("；");
 }
 
 function showCustomer(customer) {
   const box = byId("customer");
   showLabel(box, customer);
-  part(box, "others").textContent = `也可能：${namedShares(customer.alternatives)}`;
+  part(box, "others").textContent = otherLabels(customer);
   part(box, "handling").replaceChildren(...customer.handling.map((step) => element("li", step)));
 }
 
@@ -85,9 +85,10 @@ function showLabel(box, label) {
   meter.firstElementChild.style.inlineSize = percent(label.confidence);
 }
 
-function namedShares(labels) {
-  const likely = labels.filter((label, i) => i === 0 || label.confidence >= 0.01).slice(0, 2);
-  return likely.map((label) => `${label.name} ${label.confidence < 0.01 ? "不到 1%" : percent(label.confidence)}`).join("、");
+/** What else it may be, unless that is all but ruled out. */
+function otherLabels({ alternatives }) {
+  const likely = alternatives.filter((label) => label.confidence >= LEAST_CONFIDENCE).slice(0, MOST_ALTERNATIVES);
+  return likely.length ? `也可能：${likely.map((label) => `${label.name} ${percent(label.confidence)}`).join("、")}` : "";
 }
 
 function showCompensation(compensation, onQuestion) {

@@ -10,10 +10,15 @@ export class ApiError extends Error {
     this.problem = problem;
   }
 
+  /** Whether the session ended, or another one began after this page was loaded. */
+  get isSignedOut() {
+    return this.status === 401 || this.problem?.type === "urn:shouhou:csrf";
+  }
+
   /** For the person who sees it. */
   get told() {
     if (this.status === 0) return "连不上服务，请检查网络后再试。";
-    if (this.status === 401) return "登录已失效，请重新登录。";
+    if (this.isSignedOut) return "登录已失效，请重新登录。";
     if (this.status === 403) return "这把密钥没有这项权限。";
     if (this.status === 413) return "内容太长了。";
     if (this.status === 429) return "请求太频繁，请稍等再试。";

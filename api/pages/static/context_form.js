@@ -1,5 +1,7 @@
 // The facts of the case: reads the form into the request's context, and fills it from a context.
 
+import { keep, readKept } from "./storage.js";
+
 const form = document.getElementById("case");
 const fields = [...form.querySelectorAll("[data-field]")];
 const toggle = document.getElementById("context-toggle");
@@ -100,18 +102,8 @@ function setOpen(isOpen) {
 }
 
 function remember() {
-  const kept = Object.fromEntries(
-    fields.filter((field) => "remembered" in field.dataset).map((field) => [field.dataset.field, readValue(field)]),
-  );
-  localStorage.setItem(REMEMBERED, JSON.stringify(kept));
-}
-
-function recall() {
-  try {
-    writeContext(JSON.parse(localStorage.getItem(REMEMBERED) ?? "{}"));
-  } catch {
-    tellChosen(); // No storage in this frame, or something else wrote there.
-  }
+  const same = fields.filter((field) => "remembered" in field.dataset);
+  keep("localStorage", REMEMBERED, Object.fromEntries(same.map((field) => [field.dataset.field, readValue(field)])));
 }
 
 toggle.addEventListener("click", () => setOpen(toggle.getAttribute("aria-expanded") !== "true"));
@@ -119,11 +111,6 @@ form.addEventListener("change", (event) => {
   const field = event.target.closest("[data-field]");
   if (field === null) return;
   tellChosen();
-  if (!("remembered" in field.dataset)) return;
-  try {
-    remember();
-  } catch {
-    // Without storage the choice holds until the page is left.
-  }
+  if ("remembered" in field.dataset) remember();
 });
-recall();
+writeContext(readKept("localStorage", REMEMBERED) ?? {});

@@ -5,6 +5,7 @@ import { ApiError, post, signInAddress } from "./api.js";
 import { countPoints } from "./code_points.js";
 import { clearContext, goToField, nameOfField, readContext, writeContext } from "./context_form.js";
 import { copyReply, showReplies, tell, withWords } from "./replies.js";
+import { keep, readKept } from "./storage.js";
 import { vocabulary } from "./vocabulary.js";
 
 const TYPING_MS = 250; // Asks when the agent pauses; a paste asks at once.
@@ -25,17 +26,15 @@ export function openPanel({ onReplyChosen, canContinue }) {
   let timer;
   let request = null;
   let shown = null; // {answer, message} as on the screen
-  let startedAt = 0;
 
   function askSoon(event) {
-    startedAt = event.timeStamp;
     clearTimeout(timer);
     if (event.isComposing) return;
-    if (event.inputType === "insertFromPaste" || event.inputType === "insertFromDrop") ask();
-    else timer = setTimeout(ask, TYPING_MS);
+    if (event.inputType === "insertFromPaste" || event.inputType === "insertFromDrop") ask(event.timeStamp);
+    else timer = setTimeout(() => ask(), TYPING_MS);
   }
 
-  async function ask() {
+  async function ask(startedAt = performance.now()) {
     clearTimeout(timer);
     request?.abort();
     request = null;
@@ -46,7 +45,9 @@ export function openPanel({ onReplyChosen, canContinue }) {
     answerBox.setAttribute("aria-busy", "true");
     try {
       const answer = await post("/v1/recommendations", asked, { signal });
-      if (!signal.aborted) show(answer, asked.message);
+      if (signal.aborted) return;
+      show(answer, asked.message);
+      requestAnimationFrame(() => setTimeout(() => performance.measure("shouhou-answer", { start: startedAt })));
     } catch (error) {
       if (error.name === "AbortError") return;
       if (!(error instanceof ApiError)) throw error;
@@ -62,8 +63,10 @@ export function openPanel({ onReplyChosen, canContinue }) {
     const length = countPoints(words.trim());
     byId("message-problem").textContent =
       length > vocabulary.maxMessage ? `最多 ${vocabulary.maxMessage} 字，现在 ${length} 字，请删短。` : "";
-    if (length === 0) showNothing();
-    if (length === 0 || length > vocabulary.maxMessage) return null;
+    if (length === 0 || length > vocabulary.maxMessage) {
+      showNothing();
+      return null;
+    }
     const history = readTurns().filter((turn) => turn.text.trim() !== "").slice(-vocabulary.maxHistory);
     return { message: words, history, context: readContext(), top_k: REPLIES };
   }
@@ -73,14 +76,17 @@ export function openPanel({ onReplyChosen, canContinue }) {
     const onContinue = canContinue ? (used) => continueWith(words, used) : undefined;
     showAnswer(answer, words, goToField);
     showReplies(answer, { isSameMessage, onChosen: onReplyChosen, onContinue });
-    for (const told of document.querySelectorAll(".correct .told, .result .told")) told.textContent = "";
-    for (const select of document.querySelectorAll("[data-correct]")) select.value = "";
-    byId("result")?.reset();
+    if (!isSameMessage) forgetJudgement();
     shown = { answer, message: words };
     present("answer");
     byId("announcement").textContent = inOneSentence(answer);
-    const start = startedAt;
-    requestAnimationFrame(() => setTimeout(() => performance.measure("shouhou-answer", { start })));
+  }
+
+  /** What the agent said of the last message does not hold for the next one. */
+  function forgetJudgement() {
+    for (const told of document.querySelectorAll(".correct .told, .result .told")) told.textContent = "";
+    for (const select of document.querySelectorAll("[data-correct]")) select.value = "";
+    byId("result")?.reset();
   }
 
   function fail(error) {
@@ -88,11 +94,13 @@ export function openPanel({ onReplyChosen, canContinue }) {
     const wrong = error.problem?.errors?.[0]?.field.replace("context.", "");
     const name = wrong && nameOfField(wrong);
     byId("failure-words").textContent = name ? `“${name}”填得不对，请改一下。` : error.told;
-    byId("retry").hidden = error.status === 401;
+    byId("retry").hidden = error.isSignedOut;
     const again = byId("sign-in-again");
-    again.hidden = error.status !== 401;
+    again.hidden = !error.isSignedOut;
     again.href = signInAddress();
-    if (error.status === 401) sessionStorage.setItem(DRAFT, JSON.stringify({ message: message.value, conversation: readTurns(), context: readContext() }));
+    if (error.isSignedOut) {
+      keep("sessionStorage", DRAFT, { message: message.value, conversation: readTurns(), context: readContext() });
+    }
     present("failure");
     byId("announcement").textContent = byId("failure-words").textContent;
   }
@@ -131,7 +139,6 @@ export function openPanel({ onReplyChosen, canContinue }) {
     for (const turn of conversation.slice(-vocabulary.maxHistory)) addTurn(turn.role, turn.text);
     writeContext(context);
     message.value = words;
-    startedAt = performance.now();
     ask();
   }
 
@@ -139,15 +146,14 @@ export function openPanel({ onReplyChosen, canContinue }) {
   message.addEventListener("compositionend", askSoon);
   turns.addEventListener("input", askSoon);
   byId("context-fields").addEventListener("input", askSoon);
-  byId("retry").addEventListener("click", ask);
+  byId("retry").addEventListener("click", () => ask());
   byId("clear").addEventListener("click", () => {
     clear();
     message.focus();
   });
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    startedAt = event.timeStamp;
-    ask();
+    ask(event.timeStamp);
   });
   turns.addEventListener("click", (event) => {
     const turn = event.target.closest(".turn");
@@ -182,8 +188,7 @@ export function openPanel({ onReplyChosen, canContinue }) {
   });
   document.addEventListener("keydown", (event) => {
     if ((event.ctrlKey || event.metaKey) && event.key === "Enter") {
-      startedAt = event.timeStamp;
-      ask();
+      ask(event.timeStamp);
     } else if (event.altKey && event.code === "KeyM") {
       message.focus();
     } else if (event.altKey && event.code === "KeyN") {
@@ -196,10 +201,12 @@ export function openPanel({ onReplyChosen, canContinue }) {
     event.preventDefault();
   });
 
-  const draft = sessionStorage.getItem(DRAFT);
+  const draft = readKept("sessionStorage", DRAFT);
   if (draft !== null) {
-    sessionStorage.removeItem(DRAFT);
-    setCase(JSON.parse(draft), { isNewBuyer: true });
+    keep("sessionStorage", DRAFT, null);
+    setCase(draft, { isNewBuyer: true });
+  } else if (message.value !== "") {
+    ask(); // Typed or pasted before this script was here.
   }
   return { setCase };
 }

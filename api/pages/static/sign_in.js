@@ -2,6 +2,7 @@
 
 import { ApiError, post } from "./api.js";
 
+const UNAUTHORIZED = 401;
 const form = document.getElementById("sign-in");
 const problem = document.getElementById("sign-in-problem");
 const isFramed = window.self !== window.top;
@@ -16,10 +17,16 @@ form.addEventListener("submit", async (event) => {
   problem.textContent = "";
   try {
     await post("/sign-in", { key: form.elements.key.value, framed: isFramed });
-    location.replace(form.dataset.next);
+    const wanted = form.dataset.next;
+    if ((await fetch(wanted, { headers: { Accept: "application/json" } })).status !== UNAUTHORIZED) {
+      location.replace(wanted);
+      return;
+    }
+    problem.textContent = "浏览器没有保留登录。请用 https 打开；在客服系统里用时，请在浏览器里允许这里的 Cookie。";
+    button.disabled = false;
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    const isWrong = error.status === 401 || error.status === 422;
+    const isWrong = error.status === UNAUTHORIZED || error.status === 422;
     problem.textContent = isWrong ? "密钥不对，或已被吊销。请核对后再试。" : error.told;
     button.disabled = false;
     form.elements.key.select();
