@@ -35,7 +35,11 @@ class Link:
     scope: KeyScope | None
 
 
-NAVIGATION = (Link("/", "参谋", KeyScope.recommend), Link("/playbook", "话术与规则", None))
+NAVIGATION = (
+    Link("/", "参谋", KeyScope.recommend),
+    Link("/insights", "数据看板", KeyScope.admin),
+    Link("/playbook", "话术与规则", None),
+)
 
 
 def is_navigation(scope: Scope) -> bool:

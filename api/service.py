@@ -15,6 +15,8 @@ from sqlalchemy import Engine
 from api import metrics
 from api.chatwoot.deliverer import Deliverer
 from api.drift_watch import DriftWatch
+from api.insights.overview import Overviews
+from api.insights.plots import Drawer
 from api.keyring import KeyRing
 from api.model_in_use import ModelInUse, ModelState
 from api.rate_limit import RateLimit
@@ -41,6 +43,8 @@ class Service:
     model: ModelInUse
     recorder: Recorder | None
     template_record: TemplateRecord
+    overviews: Overviews
+    drawer: Drawer
     chatwoot: Deliverer | None
 
 
@@ -69,6 +73,8 @@ async def run_service(settings: Settings, state: ModelState | None) -> AsyncIter
         model=model,
         recorder=recorder,
         template_record=templates,
+        overviews=Overviews(engine, model, artifacts_dir()),
+        drawer=Drawer(),
         chatwoot=chatwoot,
     )
     if recorder is not None:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import matplotlib as mpl
-import mplfonts
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib import font_manager
@@ -16,19 +14,12 @@ from matplotlib.figure import Figure
 
 from model.comparison import FROZEN, METRIC_NAMES, Comparison
 from model.evaluation import Report
+from model.plot_style import FONT, STYLE
 from model.registry import write_atomically
 
 TEMPLATE = Path(__file__).with_name("comparison_report.html")
-FONT = Path(mplfonts.__file__).parent / "fonts" / "NotoSansCJKsc-Regular.otf"
 CHAMPION, CANDIDATE = "#8a8a8a", "#1f6fb2"
 WORSE, BETTER = "#c0392b", "#2e8b57"
-# Glyphs as outlines: the reader's machine needs no font. A fixed salt makes the same plot the same bytes.
-STYLE: Any = {
-    "font.family": "Noto Sans CJK SC",
-    "axes.unicode_minus": False,
-    "svg.fonttype": "path",
-    "svg.hashsalt": "shouhou",
-}
 
 
 def write_report(comparison: Comparison, refusals: Sequence[str], path: Path) -> None:

@@ -12,10 +12,16 @@ from api.store.tables import recommendations
 
 def recent_messages(engine: Engine, days: int, limit: int) -> list[str]:
     """The newest messages of the last so many days, at most `limit`; the index serves them, however many there are."""
+    now = now_ms()
+    return newest_messages(engine, now - days * DAY_MS, now + 1, limit)
+
+
+def newest_messages(engine: Engine, start_ms: int, end_ms: int, limit: int) -> list[str]:
+    """The newest messages from one time on until before another, at most `limit`."""
     table = recommendations.c
     query = (
         select(table.redacted_message)
-        .where(table.made_at_ms >= now_ms() - days * DAY_MS)
+        .where(table.made_at_ms >= start_ms, table.made_at_ms < end_ms)
         .order_by(table.made_at_ms.desc())
         .limit(limit)
     )
