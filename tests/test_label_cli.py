@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from api.settings import Settings
 from api.store.database import open_store
 from api.store.label_queue import add_correction, text_sha256
-from model.cli import add_service_commands, app
+from model.cli import add_commands, app
 from model.dataset import load_messages, read_messages
 from model.paths import TRAINING_DATA
 from model.taxonomy import Taxonomy
@@ -29,7 +29,7 @@ Run = Callable[..., Result]
 
 @pytest.fixture(scope="module", autouse=True)
 def commands() -> None:
-    add_service_commands()
+    add_commands()
 
 
 @pytest.fixture
