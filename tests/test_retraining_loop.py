@@ -15,10 +15,11 @@ from typing import Any, NamedTuple
 
 import httpx2 as httpx
 import pytest
+from typer.testing import CliRunner
 
 from api.store.label_queue import text_sha256
 from model import registry
-from tests.conftest import shouhou
+from model.cli import add_commands, app
 from tests.processes import serving
 from tests.small_data import write_small_data
 from tests.test_faults import running
@@ -28,7 +29,7 @@ WEEK = Path(__file__).parent / "data" / "week"
 CHATS = [str(WEEK / name) for name in ("jingdong.csv", "qianniu.txt", "douyin.xlsx")]
 # The gate counts F1 of labels with 20 messages: of so many messages in all a label has enough that a good week passes.
 STEP = 6
-PAUSE_SECONDS = 0.02
+PAUSE_SECONDS = 0.05
 SWITCH_SECONDS = 60
 
 
@@ -41,8 +42,9 @@ class Shop(NamedTuple):
 
     def run(self, *arguments: str, code: int = 0) -> Any:
         """What a command says in JSON."""
-        done = shouhou(*arguments, "--json", artifacts=self.artifacts, SHOUHOU_DATA=str(self.store))
-        assert done.returncode == code, (arguments, done.stdout, done.stderr)
+        folders = {"SHOUHOU_ARTIFACTS": str(self.artifacts), "SHOUHOU_DATA": str(self.store)}
+        done = CliRunner().invoke(app, [*arguments, "--json"], env=folders)
+        assert done.exit_code == code, (arguments, done.exception, done.stdout, done.stderr)
         return json.loads(done.stdout)
 
     def learn(self, sheet: Path, n: int, label: Callable[[str], str]) -> str:
@@ -56,6 +58,11 @@ class Shop(NamedTuple):
         trained = self.run("train", "--data", str(self.training_data))
         assert not trained["current"]
         return str(trained["version"])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def commands() -> None:
+    add_commands()
 
 
 @pytest.fixture(scope="module")
