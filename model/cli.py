@@ -20,11 +20,11 @@ from rich.table import Table
 from model.context import Context
 from model.errors import InputError
 from model.paths import TRAINING_DATA, artifacts_dir
-from model.recommendation import Recommendation
 
 if TYPE_CHECKING:
     from model.bulk import ScoreAll
     from model.data_check import DataReport
+    from model.recommendation import Recommendation
 
 app = typer.Typer(
     name="shouhou",
@@ -289,6 +289,7 @@ def recommend(
     """一条消息：问题类型、客户类型、回复话术、补偿建议。"""
     from model import registry
     from model.playbook.loading import load_playbook
+    from model.recommendation import Recommendation
     from model.recommender import Recommender
     from model.text import MAX_MESSAGE_CHARS
 

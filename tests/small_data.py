@@ -13,14 +13,14 @@ Row = dict[str, str]
 STEP = 25
 
 
-def write_small_data(folder: Path, without: str) -> Path:
-    """A data folder with every STEPth message of each voice but one."""
+def write_small_data(folder: Path, without: str | None = None, step: int = STEP) -> Path:
+    """A data folder with every so-manieth message of each voice, but for one."""
     (folder / "messages").mkdir(parents=True)
     for name in ("taxonomy.yaml", "lexicon.txt"):
         shutil.copy(TRAINING_DATA / name, folder)
     for path in sorted((TRAINING_DATA / "messages").glob("*.csv")):
         if path.stem != without:
-            add_voice(folder, path.stem, lambda rows: rows[::STEP])
+            add_voice(folder, path.stem, lambda rows: rows[::step])
     return folder
 
 
