@@ -35,7 +35,11 @@ class Link:
     scope: KeyScope | None
 
 
-NAVIGATION = (Link("/", "参谋", KeyScope.recommend), Link("/playbook", "话术与规则", None))
+NAVIGATION = (
+    Link("/", "参谋", KeyScope.recommend),
+    Link("/review", "标注", KeyScope.admin),
+    Link("/playbook", "话术与规则", None),
+)
 
 
 def is_navigation(scope: Scope) -> bool:
