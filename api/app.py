@@ -25,6 +25,7 @@ from api.routes import (
     panel,
     playbook,
     recommendations,
+    review,
     sign_in,
     taxonomy,
 )
@@ -64,7 +65,7 @@ def create_app(state: ModelState | None = None, settings: Settings | None = None
     app.add_middleware(Observation)
     for routes in (recommendations, feedback, taxonomy, playbook, models):
         app.include_router(routes.router, prefix="/v1")
-    for pages in (sign_in.router, panel.router, insights.router, playbook.page):
+    for pages in (sign_in.router, panel.router, review.router, insights.router, playbook.page):
         app.include_router(pages)
     app.mount("/static", PageFiles())
     app.include_router(health.router)

@@ -37,6 +37,7 @@ class Link:
 
 NAVIGATION = (
     Link("/", "参谋", KeyScope.recommend),
+    Link("/review", "标注", KeyScope.admin),
     Link("/insights", "数据看板", KeyScope.admin),
     Link("/playbook", "话术与规则", None),
 )

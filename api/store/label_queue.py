@@ -213,11 +213,11 @@ def skip(engine: Engine, item_id: int, who: str, expected_version: int) -> Item:
     return _change(engine, item_id, expected_version, values, [Status.waiting])
 
 
-def undo(engine: Engine, item_id: int, who: str, expected_version: int) -> Item:
-    """Take back one's own decision: the message waits again, lent to `who`; raises as `decide`."""
+def undo(engine: Engine, item_id: int, who: str, expected_version: int, holder: str | None = None) -> Item:
+    """Take back one's own decision: the message waits again, lent to `holder`, or to `who`; raises as `decide`."""
     values = dict.fromkeys((*_LABEL, "labelled_by", "labelled_at_ms")) | {
         "status": Status.waiting,
-        "leased_by": who,
+        "leased_by": holder or who,
         "leased_until_ms": now_ms() + LEASE_MS,
     }
     return _change(engine, item_id, expected_version, values, [Status.skipped, Status.labelled], decided_by=who)

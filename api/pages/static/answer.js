@@ -1,11 +1,9 @@
 // Shows a recommendation: the judgement, compensation, freight, what is to be done. Replies are in replies.js.
 
 import { countdown } from "./countdown.js";
-import { cutAtMarks } from "./code_points.js";
+import { showEvidence } from "./evidence.js";
 import { vocabulary } from "./vocabulary.js";
 
-const LEAST_SHARE = 0.06; // Evidence weaker than this part of the strongest is noise to the eye.
-const STRONG_SHARE = 0.5;
 const LEAST_CONFIDENCE = 0.01;
 const MOST_ALTERNATIVES = 2;
 
@@ -16,7 +14,7 @@ const percent = (confidence) => `${Math.min(Math.round(confidence * 100), 99)}%`
 /** Fill in everything but the replies. `onQuestion(field)` is called when the agent wants to answer a question. */
 export function showAnswer(answer, message, onQuestion) {
   showReview(answer.review);
-  showEvidence(message, answer.issue.evidence);
+  showEvidence(byId("evidence"), message, answer.issue.evidence);
   showFacts(answer.facts);
   showIssue(answer.issue);
   showCustomer(answer.customer);
@@ -40,16 +38,6 @@ export function inOneSentence(answer) {
 function showReview(review) {
   byId("review").hidden = !review.needed;
   byId("review-reasons").replaceChildren(...review.reasons.map((reason) => element("li", reason)));
-}
-
-function showEvidence(message, evidence) {
-  const strongest = Math.max(...evidence.map((item) => item.weight), 0);
-  const marks = evidence.filter((item) => item.weight >= strongest * LEAST_SHARE);
-  const pieces = cutAtMarks(message, marks).map(({ text, mark }) => {
-    if (mark === null) return document.createTextNode(text);
-    return element("mark", text, mark.weight >= strongest * STRONG_SHARE ? "strong" : "");
-  });
-  byId("evidence").replaceChildren(...pieces);
 }
 
 function showFacts(facts) {
