@@ -43,7 +43,7 @@ def test_committed_without_outputs(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "with_file"),
-    [("01_messages", False), ("02_models", True), ("03_errors", False), ("03_errors", True)],
+    [("01_messages", False), ("02_models", True), ("03_errors", False), ("03_errors", True), ("04_retrain", False)],
 )
 def test_runs_and_draws(name: str, with_file: bool, evaluation: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHOUHOU_NOTEBOOK_MESSAGES", str(MESSAGES))
@@ -70,6 +70,6 @@ def test_runs_and_draws(name: str, with_file: bool, evaluation: Path, monkeypatc
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before, "a notebook wrote a file"
 
 
-def test_there_are_three_and_each_draws() -> None:
-    assert [path.stem for path in NOTEBOOKS] == ["01_messages", "02_models", "03_errors"]
+def test_there_are_four_and_each_draws() -> None:
+    assert [path.stem for path in NOTEBOOKS] == ["01_messages", "02_models", "03_errors", "04_retrain"]
     assert all("plt.show()" in path.read_text(encoding="utf-8") for path in NOTEBOOKS)

@@ -14,9 +14,11 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "�
 
 
 class Kind(StrEnum):
-    """What the cells of a column are. `yuan` holds whole fen, `share` a fraction of 1."""
+    """What its cells are. Lines break in `prose` and `code` only; `yuan` is fen, `share` a fraction of 1."""
 
     text = "text"
+    prose = "prose"
+    code = "code"
     number = "number"
     share = "share"
     yuan = "yuan"

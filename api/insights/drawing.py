@@ -141,7 +141,7 @@ def _bars(plot: Bars, figure: Figure, colours: Colours, is_narrow: bool) -> None
         left = [before + more for before, more in zip(left, part.values, strict=True)]
     if is_narrow:  # The names need the width: each stands above its bar.
         for place, label in zip(places, plot.labels, strict=True):
-            axes.annotate(label, (0, place), (0, 5), textcoords="offset points", va="bottom", fontsize=11)
+            axes.annotate(label, (0, place), (0, 7), textcoords="offset points", va="bottom", fontsize=11)
         axes.set_yticks([])
         axes.set_ylim(len(plot.labels) - 0.7, -0.8)
     else:

@@ -44,7 +44,7 @@ class Panels:
     def size(self, is_narrow: bool) -> Size:
         """How large it is drawn."""
         rows = -(-len(self.series) // self.columns(is_narrow))
-        return Size(NARROW if is_narrow else WIDE, 30 + 88 * rows)
+        return Size(NARROW if is_narrow else WIDE, 30 + 120 * rows)
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Lines:
 
     def size(self, is_narrow: bool) -> Size:
         """How large it is drawn."""
-        return Size(NARROW, 220) if is_narrow else Size(WIDE, 260)
+        return Size(NARROW, 240) if is_narrow else Size(WIDE, 300)
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Ranges:
 
     def size(self, is_narrow: bool) -> Size:
         """How large it is drawn."""
-        return Size(NARROW, 220) if is_narrow else Size(WIDE, 260)
+        return Size(NARROW, 240) if is_narrow else Size(WIDE, 300)
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Thresholds:
 
     def size(self, is_narrow: bool) -> Size:
         """How large it is drawn."""
-        return Size(NARROW if is_narrow else WIDE, 72 + 34 * len(self.labels))
+        return Size(NARROW if is_narrow else WIDE, 72 + 36 * len(self.labels))
 
 
 Plot = Panels | Lines | Bars | Ranges | Thresholds

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from api.insights.data_table import Cell, Column, DataTable, Kind
 from api.insights.overview import Certainty, Overview, Paid
 from api.insights.plots import Bars, Lines, Panels, Plot, Ranges, Series, Thresholds
 from api.template_record import TemplateRecord
+from model.derived_facts import CHINA
 from model.drift import WATCH_PSI
 from model.playbook.book import Playbook
 from model.playbook.kinds import REMEDY_NAMES
@@ -232,12 +233,14 @@ def _templates(overview: Overview, names: Names, record: TemplateRecord) -> Sect
         ever = always.get(use.template_id)
         rate_ever = ever.chosen / ever.shown if ever and ever.shown else None
         reply = replies.get(use.template_id, "（已不在话术库）")
-        rows.append((use.template_id, reply, use.offered, use.chosen, use.edited, use.chosen / use.offered, rate_ever))
+        rate = use.chosen / use.offered
+        rows.append((use.template_id, rate, use.offered, use.chosen, use.edited, rate_ever, reply))
     columns = [
-        Column("编号"),
-        Column("话术"),
+        Column("编号", Kind.code),
+        Column("采用率", Kind.share),
         *(Column(name, Kind.number) for name in ("推荐过", "用了", "其中改过")),
-        *(Column(name, Kind.share) for name in ("采用率", "历来采用率")),
+        Column("历来采用率", Kind.share),
+        Column("话术", Kind.prose),
     ]
     shown = overview.templates[:BARS]
     return Section(
@@ -376,6 +379,7 @@ def _versions(overview: Overview) -> Section:
             (
                 manifest.version,
                 "在用" if manifest.version == overview.current else "",
+                _in_china(manifest.trained_at),
                 manifest.messages,
                 metrics.issue_accuracy,
                 metrics.issue_macro_f1,
@@ -389,8 +393,9 @@ def _versions(overview: Overview) -> Section:
             )
         )
     columns = [
-        Column("版本"),
+        Column("版本", Kind.code),
         Column("状态"),
+        Column("训练于"),
         Column("训练消息", Kind.number),
         Column("问题类型准确率", Kind.share),
         Column("问题类型宏 F1", Kind.share),
@@ -415,7 +420,7 @@ def _promotions(overview: Overview) -> Section:
         return Section("promotions", "启用记录", ["还没有启用记录。"])
     rows = [
         (
-            entry.at,
+            _in_china(entry.at),
             ACTIONS[entry.action] + "（强制）" * bool(entry.refusals) + "（中断，未生效）" * (not had_effect),
             entry.version,
             entry.before or "",
@@ -424,7 +429,14 @@ def _promotions(overview: Overview) -> Section:
         )
         for entry, had_effect in reversed(overview.promotions)
     ]
-    columns = [Column(name) for name in ("时间", "操作", "版本", "此前", "谁", "理由")]
+    columns = [
+        Column("时间"),
+        Column("操作"),
+        Column("版本", Kind.code),
+        Column("此前", Kind.code),
+        Column("谁"),
+        Column("理由", Kind.prose),
+    ]
     return Section("promotions", "启用记录", [], DataTable("promotions", "启用记录", columns, rows))
 
 
@@ -443,6 +455,10 @@ def _labels(overview: Overview) -> list[str]:
 
 def _short(day: date) -> str:
     return f"{day.month}月{day.day}日"
+
+
+def _in_china(time: str) -> str:
+    return f"{datetime.fromisoformat(time).astimezone(CHINA):%Y-%m-%d %H:%M}"
 
 
 def _mean(total: int, count: int) -> float | None:

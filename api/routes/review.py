@@ -25,7 +25,7 @@ from api.service import Service, ServiceDep
 from api.store import label_queue
 from api.store.clock import as_datetime
 from api.store.keys import Scope
-from api.store.label_queue import MAX_ID, ConflictError, Item, Origin, Status, UnknownItemError
+from api.store.label_queue import LEASE_MS, MAX_ID, ConflictError, Item, Origin, Status, UnknownItemError
 from model.dataset import MAX_SECONDARY
 from model.inference import Classifier, Evidence
 from model.label import Label, LabelError, read_label
@@ -128,6 +128,7 @@ async def review_page(http: Request, service: ServiceDep) -> HTMLResponse:
         "review.html",
         customers=taxonomy.customers,
         day_goal=DAY_GOAL,
+        lease_minutes=LEASE_MS // 60_000,
         vocabulary={
             "issues": [asdict(issue) for issue in issue_names(taxonomy)],
             "customers": {customer.code: customer.name for customer in taxonomy.customers},

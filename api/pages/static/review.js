@@ -165,7 +165,8 @@ function percent(share) {
 
 function showNothing(today) {
   const others = today.waiting;
-  byId("nothing-title").textContent = others > 0 ? `剩下的 ${others} 条都在别人手里` : "队列里没有要标的了";
+  byId("nothing-title").textContent = others > 0 ? `剩下的 ${others} 条正在别的窗口里标` : "队列里没有要标的了";
+  byId("how-to-wait").hidden = others === 0;
   byId("how-to-fill").hidden = others > 0;
   byId("how-to-write").hidden = today.labelled === 0;
   byId("labelled").textContent = today.labelled;
