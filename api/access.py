@@ -110,7 +110,10 @@ def is_at_home(scope: Scope, origins: Collection[str]) -> bool:
 
 
 def _is_home_page(origin: str, origins: Collection[str]) -> bool:
-    host = urlsplit(origin).hostname
+    try:
+        host = urlsplit(origin).hostname
+    except ValueError:  # "http://[" is no origin, and its sender no browser.
+        return False
     return origin in origins or (host is not None and is_loopback(host))
 
 

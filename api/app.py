@@ -49,6 +49,7 @@ def create_app(state: ModelState | None = None, settings: Settings | None = None
         version="1",
         summary="One buyer message in; issue type, customer type, ranked replies and compensation out.",
         lifespan=lifespan,
+        redirect_slashes=False,  # Behind a proxy that ends TLS the way would lead over plain http, with the key.
     )
     problems.install(app)
     for middleware in (JsonBody, Access):  # The last one added is the first one asked.

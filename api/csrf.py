@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-from urllib.parse import urlsplit
 
 from starlette.types import Scope
 
@@ -28,4 +27,4 @@ def comes_from_own_page(scope: Scope) -> bool:
     if site is not None:
         return bool(site == b"same-origin")
     origin, host = headers.get(b"origin", b"").decode("latin-1"), headers.get(b"host", b"").decode("latin-1")
-    return bool(host) and urlsplit(origin).netloc == host
+    return bool(host) and origin.partition("://")[2] == host

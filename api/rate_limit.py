@@ -14,6 +14,7 @@ from api.keyring import Caller
 from api.problems import ProblemError
 
 CLOCK_STEP_SECONDS = 1.0
+MAX_COUNTED = 10_000  # Callers at once. There are more only when somebody makes them up, to fill the memory.
 
 
 class RateLimit:
@@ -34,6 +35,8 @@ class RateLimit:
         if not caller.owner:
             return
         self._forget_when_the_clock_jumps()
+        if len(self._counts.storage) >= MAX_COUNTED:
+            self._counts.reset()
         if self._limiter.test(self.rate, caller.owner, cost=messages):
             self._limiter.hit(self.rate, caller.owner, cost=messages)
             return

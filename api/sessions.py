@@ -78,9 +78,9 @@ class Sessions:
 
 
 def session_token(scope: Scope) -> str | None:
-    """The token in a request's cookie."""
-    cookies = HTTPConnection(scope).cookies
-    return cookies.get(SECURE_COOKIE) or cookies.get(COOKIE)
+    """The token in a request's cookie: off this machine only the one that no other host can have set."""
+    name = COOKIE if is_loopback(host_name(scope)) else SECURE_COOKIE
+    return HTTPConnection(scope).cookies.get(name)
 
 
 def set_cookie(scope: Scope, answer: Response, token: str, *, framed: bool) -> None:

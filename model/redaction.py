@@ -75,7 +75,9 @@ def _foreign_digits() -> Iterator[tuple[int, str]]:
 # Every script's digits and the full-width letters and signs as ASCII, one character for one, so that offsets hold.
 _AS_ASCII = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
 _AS_ASCII |= dict(_foreign_digits())
-_AS_ASCII |= {ord("幺"): "1", ord("零"): "0", ord("〇"): "0"}
+_AS_ASCII |= {ord("幺"): "1", ord("〇"): "0"} | {
+    ord(sign): str(digit) for digit, sign in enumerate("零壹贰叁肆伍陆柒捌玖")
+}
 
 # A message without any of these holds nothing to redact; most messages end here.
 _MAY_HOLD = re.compile(

@@ -12,9 +12,13 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from limits import parse
 
 from api.app import create_app
+from api.keyring import Caller
 from api.model_in_use import ModelState
+from api.problems import ProblemError
+from api.rate_limit import MAX_COUNTED, RateLimit
 from api.settings import Settings
 from api.store.database import open_store
 from api.store.keys import Scope, create_key, revoke_key
@@ -51,7 +55,8 @@ def test_open_at_home_only(connect: Connect) -> None:
     assert connect().post("/v1/recommendations", json=ASK).status_code == 200
     assert connect("http://localhost").post("/v1/recommendations", json=ASK).status_code == 200
     assert connect("http://evil.example").post("/v1/recommendations", json=ASK).status_code == 401
-    for origin, status in (("https://evil.example", 401), ("null", 401), ("http://127.0.0.1:8000", 200)):
+    origins = (("https://evil.example", 401), ("null", 401), ("http://[", 401), ("http://127.0.0.1:8000", 200))
+    for origin, status in origins:
         assert connect().post("/v1/model/reload", headers={"Origin": origin}).status_code == status
     assert connect(address="192.0.2.1").post("/v1/recommendations", json=ASK).status_code == 401
 
@@ -142,6 +147,21 @@ def test_rate_limit_per_key(connect: Connect, tmp_path: Path) -> None:
     assert client.post("/v1/recommendations", json=ASK, headers=theirs).status_code == 200
 
 
+def test_made_up_callers_do_not_fill_the_memory() -> None:
+    limit = RateLimit(parse("1/minute"))
+    limit.take(Caller("first", frozenset()))
+    with pytest.raises(ProblemError):
+        limit.take(Caller("first", frozenset()))
+    for number in range(MAX_COUNTED):
+        limit.take(Caller(str(number), frozenset()))
+    limit.take(Caller("first", frozenset()))
+
+
+def test_no_way_is_shown_from_a_wrong_slash(client: TestClient) -> None:
+    """It would name http, behind a proxy that ends TLS, and the key would follow in the clear."""
+    assert client.get("/v1/model/", follow_redirects=False).status_code == 404
+
+
 def test_every_answer_has_the_headers(client: TestClient) -> None:
     for answer in (client.get("/healthz"), client.get("/nothing"), client.post("/v1/recommendations", content=b"{")):
         assert answer.headers["x-content-type-options"] == "nosniff"
@@ -169,12 +189,12 @@ def test_keys_by_command(tmp_path: Path) -> None:
         command = [sys.executable, "-m", "model.cli", *arguments]
         return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
 
-    made = run("keys", "create", "--name", "插件", "--scope", "recommend", "--scope", "feedback")
+    made = run("keys", "create", "--name", "插件[/b]", "--scope", "recommend", "--scope", "feedback")
     assert made.returncode == 0, made.stderr
     token = made.stdout.strip()
     assert token.startswith("shk_")
     listed = run("keys", "list")
-    assert "插件" in listed.stdout
+    assert "插件[/b]" in listed.stdout, "a name is no markup"
     assert token not in listed.stdout
     key_id = token.split("_")[1]
     assert run("keys", "revoke", key_id).returncode == 0

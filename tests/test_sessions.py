@@ -117,7 +117,7 @@ def test_forged_changes_are_refused(at: Any, token: str) -> None:
 
 def test_nobody_is_signed_in_by_another_site(at: Any, token: str) -> None:
     client = at()
-    for headers in ({}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}):
+    for headers in ({}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}, {"Origin": "http://["}):
         answer = client.post("/sign-in", json={"key": token, "framed": False}, headers=headers)
         assert answer.status_code == 403
     assert client.post("/sign-in", data={"key": token}, headers=OWN_PAGE).status_code == 415
@@ -130,6 +130,14 @@ def test_sign_ins_are_counted(at: Any, token: str) -> None:
     assert statuses == [401] * SIGN_INS.amount + [429]
     other = {**OWN_PAGE, "X-Forwarded-For": "192.0.2.7"}
     assert client.post("/sign-in", json={"key": token, "framed": False}, headers=other).status_code == 204
+
+
+def test_of_a_long_address_the_beginning_counts(at: Any) -> None:
+    client = at()
+    for attempt in range(SIGN_INS.amount + 1):
+        long = {**OWN_PAGE, "X-Forwarded-For": "x" * 10_000 + str(attempt)}
+        answer = client.post("/sign-in", json={"key": "shk_x_y", "framed": False}, headers=long)
+    assert answer.status_code == 429
 
 
 def test_people_are_led_to_sign_in_and_programs_told(at: Any) -> None:
@@ -239,6 +247,16 @@ def test_a_dead_store_signs_nobody_out(at: Any, token: str, monkeypatch: pytest.
     client.cookies.clear()
     refused = client.post("/sign-in", json={"key": token, "framed": False}, headers=OWN_PAGE)
     assert refused.status_code == 503
+
+
+def test_a_neighbours_cookie_is_not_taken(at: Any, token: str) -> None:
+    """Another host of the same domain can set a cookie here, but none with the prefix __Host-."""
+    shop = at(SHOP)
+    sign_in(shop, token)
+    session = shop.cookies[SECURE_COOKIE]
+    shop.cookies.clear()
+    for name, status in ((COOKIE, 401), (SECURE_COOKIE, 200)):
+        assert shop.get("/v1/model", headers={"Cookie": f"{name}={session}"}).status_code == status
 
 
 def test_made_up_sessions(at: Any) -> None:

@@ -59,6 +59,15 @@ def test_migrations_make_the_tables(engine: Engine) -> None:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
 
 
+def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    engine = open_store(Settings(data=tmp_path))
+    with engine.begin():
+        modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert modes
+    assert set(modes.values()) == {0o600}, modes
+
+
 def test_opening_twice_at_once(store_settings: Settings) -> None:
     failures = []
 

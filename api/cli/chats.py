@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -107,7 +108,7 @@ def import_(
         table.add_column(column, justify="right" if column in {"行", "已取", "没取"} else "left")
     for path, n in reasons.items():
         why = "，".join(f"{reason} {n[reason]}" for reason in Skip if n[reason])
-        table.add_row(path.name, str(n.total()), str(n[None]), str(n.total() - n[None]), why)
+        table.add_row(escape(path.name), str(n.total()), str(n[None]), str(n.total() - n[None]), why)
     out.print(table)
     if rejected is not None:
         err.print(f"没取的每一行：{rejected}", markup=False)

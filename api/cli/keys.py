@@ -6,6 +6,7 @@ import json
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from api.settings import load_settings
@@ -46,9 +47,8 @@ def list_(as_json: JsonFlag = False) -> None:
     for column in ("编号", "名称", "权限", "新建于", "吊销于"):
         table.add_column(column)
     for key in keys:
-        table.add_row(
-            key.id, key.name, " ".join(sorted(key.scopes)), _told_time(key.created_at_ms), _told_time(key.revoked_at_ms)
-        )
+        scopes = " ".join(sorted(key.scopes))
+        table.add_row(key.id, escape(key.name), scopes, _told_time(key.created_at_ms), _told_time(key.revoked_at_ms))
     out.print(table)
 
 

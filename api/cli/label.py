@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from api.settings import load_settings
@@ -179,10 +180,10 @@ def _print_taken(taken: Taken, disagreements: list[str]) -> None:
             kept, mine = conflict.item.label, conflict.label
             table.add_row(
                 conflict.place,
-                conflict.item.redacted_text,
+                escape(conflict.item.redacted_text),
                 _told_label(mine),
                 _told_label(kept),
-                conflict.item.labelled_by or "",
+                escape(conflict.item.labelled_by or ""),
             )
         out.print(table)
     if disagreements:

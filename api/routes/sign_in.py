@@ -21,6 +21,7 @@ from api.sessions import clear_cookie, set_cookie
 
 router = APIRouter(include_in_schema=False)
 HOME = "/"
+MAX_ADDRESS = 100  # Characters. The header may be long, and what is counted stays in memory for a minute.
 _log = structlog.get_logger()
 
 
@@ -87,4 +88,4 @@ def _is_own_path(path: str) -> bool:
 def _address(http: Request) -> str:
     """Who tries: behind a proxy, whom the proxy names too. A made-up name only gets its own tries at 256 bits."""
     peer = http.client.host if http.client else ""
-    return f"{peer} {http.headers.get('x-forwarded-for', '')}"
+    return f"{peer} {http.headers.get('x-forwarded-for', '')}"[:MAX_ADDRESS]

@@ -56,6 +56,7 @@ def connect(settings: Settings) -> Engine:
 def _sqlite(folder: Path) -> Engine:
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (folder / SQLITE_FILE).touch(mode=0o600)  # SQLite would let everybody on the machine read it.
     except OSError as error:
         raise InputError(f"cannot be made ({error.strerror})", remedy="set SHOUHOU_DATA", path=folder) from error
     url = URL.create("sqlite", database=str(folder / SQLITE_FILE))
