@@ -128,6 +128,8 @@ def require(artifacts: Path, version: str) -> None:
 def history(artifacts: Path) -> list[tuple[Promotion, bool]]:
     """The record, oldest first; each entry with whether it took effect."""
     entries = _entries(artifacts)
+    if not entries:
+        return []
     in_use_next = [*(entry.before for entry in entries[1:]), current_version(artifacts)]
     return [(entry, entry.version == then) for entry, then in zip(entries, in_use_next, strict=True)]
 
