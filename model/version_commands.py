@@ -98,6 +98,8 @@ def compare_(
     else:
         print_comparison(result)
         print_verdict(reasons)
+        if not reasons:
+            out.print(f"启用：shouhou models promote {candidate}", markup=False)
         if report is not None:
             out.print(f"报告：{report}", markup=False, soft_wrap=True)
     if reasons:

@@ -118,6 +118,8 @@ def export(
             markup=False,
             soft_wrap=True,
         )
+    else:
+        out.print("在 Excel 里选好“问题类型”，看不清的选“跳过”，空着的下次再标；“客户类型”不对就改", markup=False)
     out.print(
         f"标好后：shouhou label take {output if suffix == '.xlsx' else '导出的 JSON'}", markup=False, soft_wrap=True
     )
@@ -192,6 +194,8 @@ def _print_taken(taken: Taken, disagreements: list[str]) -> None:
             out.print(line, markup=False)
     if taken.labelled:
         out.print("下一步：shouhou label write")
+    elif not (taken.skipped or taken.same or taken.conflicts or disagreements):
+        out.print("文件里一条也没有标：填好“问题类型”、保存，再收回", style="yellow")
 
 
 def _told_label(label: Label | None) -> str:
@@ -252,6 +256,9 @@ def write(data: DataOption = TRAINING_DATA, as_json: JsonFlag = False) -> None:
     files = sorted({place.file for place in placed if place.outcome is not Outcome.same})
     if as_json:
         print(json.dumps({**{str(outcome): outcomes[outcome] for outcome in Outcome}, "files": files}))
+        return
+    if not placed:
+        out.print("没有等着写进训练数据的：先 shouhou label take 标好的文件", markup=False)
         return
     out.print(
         f"新写入 {outcomes[Outcome.added]} 条，改标 {outcomes[Outcome.corrected]} 条，"
