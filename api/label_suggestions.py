@@ -24,7 +24,7 @@ class Voice(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """Issues to choose with one key. `confidence`: the model's probability of the first one."""
+    """Issues to choose with one key. `confidence`: the model's probability; None for several issues together."""
 
     issue: str
     secondary: tuple[str, ...]
@@ -55,11 +55,11 @@ def _all(classifier: Classifier, item: Item, prediction: Prediction) -> Iterator
         voice = Voice.check if item.origin is Origin.training else Voice.agent
         yield Suggestion(item.suggested_issue, (), voice, confidences.get(item.suggested_issue))
     if item.current is not None:
-        confidence = confidences.get(item.current.issue)
+        confidence = None if item.current.secondary else confidences.get(item.current.issue)
         yield Suggestion(item.current.issue, item.current.secondary, Voice.training, confidence)
     best, *others = likeliest
     yield Suggestion(best, (), Voice.model, confidences[best])
     if prediction.also:
-        yield Suggestion(best, tuple(scored.code for scored in prediction.also), Voice.model, confidences[best])
+        yield Suggestion(best, tuple(scored.code for scored in prediction.also), Voice.model, None)
     for code in others:
         yield Suggestion(code, (), Voice.model, confidences[code])

@@ -9,6 +9,10 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
+from api.settings import Settings
+from api.store.database import open_store
+from api.store.label_queue import NewItem, Origin, add, set_order, waiting
+from model.active_learning import Reason
 from model.paths import ROOT, artifacts_dir
 from tests.browser import Watched, chromium
 from tests.processes import serving
@@ -28,6 +32,7 @@ def main() -> None:
         _panel(browser, url)
         _help_desk(browser, url)
         _playbook(browser, url)
+        _review(browser, url, Path(data))
 
 
 def _panel(browser: Browser, url: str) -> None:
@@ -59,6 +64,24 @@ def _playbook(browser: Browser, url: str) -> None:
     page.get_by_label("回复草稿").fill("亲，给个五星好评，返现5元哦")
     expect(page.locator("#violations li")).not_to_have_count(0)
     _take(page, "playbook.png")
+
+
+def _review(browser: Browser, url: str, data: Path) -> None:
+    engine = open_store(Settings(data=data))
+    chats = ["饼干碎了一大半，能补吗", "在吗", "少发了一袋饼干，到的那袋还压碎了，今天必须给我处理"]
+    add(engine, [NewItem(text, Origin.chat, f"week.csv:{row}") for row, text in enumerate(chats, 2)])
+    set_order(engine, [(item.id, Reason.uncertain) for part in waiting(engine) for item in part])
+    page = Watched(browser, viewport={"width": 1280, "height": 770}).open(f"{url}/review")
+    for text in chats[:-1]:
+        expect(page.locator("#text")).to_have_text(text)
+        expect(page.locator("#labelling")).not_to_have_attribute("aria-busy", "true")
+        page.keyboard.press("1")
+    expect(page.locator("#text")).to_have_text(chats[-1])
+    page.keyboard.press("m")
+    page.keyboard.press("3")
+    page.keyboard.press("/")
+    page.keyboard.type("pos")
+    _take(page, "review.png")
 
 
 def _take(page: Page, name: str) -> None:

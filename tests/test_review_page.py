@@ -194,6 +194,8 @@ def test_undo(page: Page, house: House, ids: list[int]) -> None:
     expect(page.locator("#notice")).to_contain_text("撤销了：涨袋漏气")
     assert find(house.engine, ids)[ids[0]].status is Status.waiting
     expect(page.locator("#mine")).to_have_text("0")
+    page.reload()
+    at(page, MESSAGES[0])
     page.keyboard.press("2")
     at(page, MESSAGES[1])
     page.keyboard.press("s")

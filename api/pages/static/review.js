@@ -152,7 +152,8 @@ function show(shown, today) {
     button.querySelector("strong").textContent = [issue, ...secondary].map((code) => nameOf[code]).join("＋");
     button.querySelector(".definition").textContent = secondary.length === 0 ? definitionOf[issue] : "";
     const isModel = voice === "模型";
-    button.querySelector(".voice").textContent = isModel ? percent(confidence) : voice;
+    const share = confidence === null ? "" : percent(confidence);
+    button.querySelector(".voice").textContent = isModel ? share : voice;
     button.querySelector(".voice").classList.toggle("said", !isModel);
   }
   pick(message.picked ?? []);
