@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Annotated
 
 import structlog
+from anyio import BrokenWorkerProcess
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, Response
 from sqlalchemy.exc import SQLAlchemyError
@@ -74,7 +75,11 @@ async def plot(
     found = next((section.plot for section in shown if section.name == name and section.plot), None)
     if found is None:
         raise ProblemError(HTTPStatus.NOT_FOUND, "not-found", "no such plot for these days")
-    picture = await service.drawer.draw(found, is_dark=dark, is_narrow=narrow)
+    try:
+        picture = await service.drawer.draw(found, is_dark=dark, is_narrow=narrow)
+    except BrokenWorkerProcess as error:  # Killed, for lack of memory perhaps; the next plot starts another.
+        _log.error("plot not drawn", plot=name)
+        raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "not-drawn", "the plot was not drawn; try again") from error
     return Response(picture, media_type="image/svg+xml", headers=PICTURE_HEADERS)
 
 
