@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
@@ -27,6 +26,7 @@ from model.evaluation import Report
 from model.inference import Classifier
 from model.predictions import Predictions, load_predictions
 from model.text import TOKENIZER_ENGINE
+from model.whole_file import PRIVATE, fsync, written_aside
 
 ARTIFACT = "model.joblib"
 HELD_OUT = "held_out.parquet"
@@ -112,10 +112,10 @@ def save(classifier: Classifier, held_out: Predictions, artifacts: Path) -> Mani
         )
         (aside / MANIFEST).write_text(manifest.model_dump_json(indent=2), encoding="utf-8")
         for name in (ARTIFACT, HELD_OUT, MANIFEST):
-            _fsync(aside / name)
+            fsync(aside / name)
         aside.chmod(0o755)
         aside.rename(artifacts / version)
-        _fsync(artifacts)
+        fsync(artifacts)
     except OSError as error:
         shutil.rmtree(aside, ignore_errors=True)
         raise InputError(
@@ -258,29 +258,12 @@ def write_atomically(path: Path, text: str) -> None:
         InputError: the folder cannot be written or the disk is full.
     """
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}-", suffix=".partial", dir=path.parent)
+        with written_aside(path, PRIVATE) as aside:
+            aside.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise InputError(f"cannot write ({error.strerror})", remedy="check the folder", path=path) from error
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-        _fsync(path.parent)
-    except OSError as error:
-        Path(name).unlink(missing_ok=True)
-        raise InputError(f"cannot write ({error.strerror})", remedy="free space", path=path) from error
+        raise InputError(f"cannot write ({error.strerror})", remedy="free space or rights", path=path) from error
 
 
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _fsync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

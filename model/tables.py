@@ -10,7 +10,6 @@ import csv
 import json
 import math
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from openpyxl.utils.exceptions import IllegalCharacterError
 from model.dataset import read_rows
 from model.errors import InputError
 from model.validated_yaml import read_lines
+from model.whole_file import written_aside
 
 BATCH = 10_000
 ROW_GROUP = 100_000  # Rows; the description of every group of a parquet file is kept until its end.
@@ -139,18 +139,8 @@ def create_table(path: Path, source: Table, added: pa.Schema) -> Iterator[Write]
     if suffix == ".xlsx" and source.rows >= XLSX_ROWS:
         raise InputError(f"{source.rows} rows are too many for Excel", remedy="write .csv or .parquet", path=path)
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=f".partial{suffix}", dir=path.parent)
-    except OSError as error:
-        raise InputError(f"cannot write ({error.strerror})", remedy="check folder and rights", path=path) from error
-    os.close(handle)
-    aside = Path(name)
-    try:
-        with _WRITERS[suffix](aside, source, added) as write:
+        with written_aside(path) as aside, _WRITERS[suffix](aside, source, added) as write:
             yield write
-        _sync(aside)
-        aside.chmod(0o644)
-        aside.replace(path)
-        _sync(path.parent)
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else error  # pyarrow puts sentences around it.
         raise InputError(f"cannot write ({reason})", remedy="free space or rights", path=path) from error
@@ -158,16 +148,6 @@ def create_table(path: Path, source: Table, added: pa.Schema) -> Iterator[Write]
         raise InputError(
             "a message ends in half a character (a lone surrogate)", remedy="write .jsonl, which can hold it", path=path
         ) from error
-    finally:
-        aside.unlink(missing_ok=True)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _as_text(value: object) -> str:

@@ -11,28 +11,48 @@ from pathlib import Path
 from model.errors import InputError
 
 READABLE = 0o644
+PRIVATE = 0o600
+
+
+@contextmanager
+def written_aside(path: Path, mode: int = READABLE) -> Iterator[Path]:
+    """A path beside `path` to write to; at the end it is put on disk, gets its mode and takes the place of `path`.
+
+    Raises:
+        OSError: the folder or the disk does not take it; `path` is as it was.
+    """
+    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=f".partial{path.suffix}", dir=path.parent)
+    os.close(handle)
+    aside = Path(name)
+    try:
+        yield aside
+        fsync(aside)
+        aside.chmod(mode)
+        aside.replace(path)
+        fsync(path.parent)
+    finally:
+        aside.unlink(missing_ok=True)
 
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """A path beside `path` to write to; at the end it is put on disk and takes the place of `path`.
+    """`written_aside`, with what goes wrong told to staff.
 
     Raises:
         InputError: the folder or the disk does not take it; `path` is as it was.
     """
-    aside: Path | None = None
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=f".partial{path.suffix}", dir=path.parent)
-        os.close(handle)
-        aside = Path(name)
-        yield aside
-        with aside.open("rb") as file:
-            os.fsync(file.fileno())
-        aside.chmod(READABLE)
-        aside.replace(path)
+        with written_aside(path) as aside:
+            yield aside
     except OSError as error:
         remedy = "check the folder, its rights and its free space"
         raise InputError(f"cannot be written ({error.strerror or error})", remedy=remedy, path=path) from error
+
+
+def fsync(path: Path) -> None:
+    """Put a file, or the names in a folder, on disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
     finally:
-        if aside is not None:
-            aside.unlink(missing_ok=True)
+        os.close(handle)

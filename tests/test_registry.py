@@ -96,7 +96,7 @@ def test_a_failed_save_leaves_nothing(artifacts: Path, tmp_path: Path, monkeypat
         raise OSError(28, "No space left on device")
 
     held_out = registry.load_held_out(artifacts, manifest.version)
-    monkeypatch.setattr(registry, "_fsync", full)
+    monkeypatch.setattr(registry, "fsync", full)
     with pytest.raises(InputError, match="No space left on device"):
         registry.save(classifier, held_out, tmp_path)
     assert list(tmp_path.iterdir()) == []
