@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -15,7 +15,7 @@ from api.csrf import is_forged
 from api.keyring import OPEN_HOUSE, Caller
 from api.page import SIGN_IN, is_navigation
 from api.problems import ProblemError, problem
-from api.service import Service
+from api.service import Service, ServiceDep
 from api.sessions import Session, session_token
 from api.settings import host_name, is_loopback
 from api.store.keys import Scope as KeyScope
@@ -73,6 +73,20 @@ def require(request: Request, scope: KeyScope) -> Caller:
     if scope not in caller.scopes:
         raise ProblemError(HTTPStatus.FORBIDDEN, "missing-scope", f"the key needs the scope {scope}")
     return caller
+
+
+def counted(scope: KeyScope | None = None) -> Callable[..., Awaitable[Caller]]:
+    """For FastAPI's `Depends`: the caller, who must have the scope and be within the rate limit.
+
+    Async, so that it runs on the event loop however the route runs; see `RateLimit`.
+    """
+
+    async def dependency(http: Request, service: ServiceDep) -> Caller:
+        caller: Caller = http.scope["caller"] if scope is None else require(http, scope)
+        await service.rate_limit.take(caller)
+        return caller
+
+    return dependency
 
 
 def _is_public(path: str) -> bool:

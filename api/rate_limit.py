@@ -7,8 +7,8 @@ import time
 from http import HTTPStatus
 
 from limits import RateLimitItem
-from limits.storage import MemoryStorage
-from limits.strategies import FixedWindowRateLimiter
+from limits.aio.storage import MemoryStorage
+from limits.aio.strategies import FixedWindowRateLimiter
 
 from api.keyring import Caller
 from api.problems import ProblemError
@@ -18,7 +18,10 @@ MAX_COUNTED = 10_000  # Callers at once. There are more only when somebody makes
 
 
 class RateLimit:
-    """Counts messages per key in this worker; the open house is not limited."""
+    """Counts messages per key in this worker; the open house is not limited.
+
+    Made and used on the event loop only: the library's counts are not safe between threads.
+    """
 
     def __init__(self, rate: RateLimitItem) -> None:
         self.rate = rate
@@ -26,7 +29,7 @@ class RateLimit:
         self._limiter = FixedWindowRateLimiter(self._counts)
         self._clock_offset = time.time() - time.monotonic()
 
-    def take(self, caller: Caller, messages: int = 1) -> None:
+    async def take(self, caller: Caller, messages: int = 1) -> None:
         """Count messages of the caller.
 
         Raises:
@@ -34,14 +37,14 @@ class RateLimit:
         """
         if not caller.owner:
             return
-        self._forget_when_the_clock_jumps()
+        await self._forget_when_the_clock_jumps()
         if len(self._counts.storage) >= MAX_COUNTED:
-            self._counts.reset()
-        if self._limiter.test(self.rate, caller.owner, cost=messages):
-            self._limiter.hit(self.rate, caller.owner, cost=messages)
+            await self._counts.reset()
+        if await self._limiter.test(self.rate, caller.owner, cost=messages):
+            await self._limiter.hit(self.rate, caller.owner, cost=messages)
             return
-        reset = self._limiter.get_window_stats(self.rate, caller.owner).reset_time
-        wait = max(1, math.ceil(reset - time.time()))
+        window = await self._limiter.get_window_stats(self.rate, caller.owner)
+        wait = max(1, math.ceil(window.reset_time - time.time()))
         raise ProblemError(
             HTTPStatus.TOO_MANY_REQUESTS,
             "rate-limited",
@@ -49,9 +52,9 @@ class RateLimit:
             headers={"Retry-After": str(wait)},
         )
 
-    def _forget_when_the_clock_jumps(self) -> None:
+    async def _forget_when_the_clock_jumps(self) -> None:
         """The library's windows end by the wall clock: set back a day, it would lock a busy key out for a day."""
         offset = time.time() - time.monotonic()
         if abs(offset - self._clock_offset) > CLOCK_STEP_SECONDS:
             self._clock_offset = offset
-            self._counts.reset()
+            await self._counts.reset()

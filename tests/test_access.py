@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -148,13 +149,16 @@ def test_rate_limit_per_key(connect: Connect, tmp_path: Path) -> None:
 
 
 def test_made_up_callers_do_not_fill_the_memory() -> None:
-    limit = RateLimit(parse("1/minute"))
-    limit.take(Caller("first", frozenset()))
-    with pytest.raises(ProblemError):
-        limit.take(Caller("first", frozenset()))
-    for number in range(MAX_COUNTED):
-        limit.take(Caller(str(number), frozenset()))
-    limit.take(Caller("first", frozenset()))
+    async def call() -> None:
+        limit = RateLimit(parse("1/minute"))
+        await limit.take(Caller("first", frozenset()))
+        with pytest.raises(ProblemError):
+            await limit.take(Caller("first", frozenset()))
+        for number in range(MAX_COUNTED):
+            await limit.take(Caller(str(number), frozenset()))
+        await limit.take(Caller("first", frozenset()))
+
+    asyncio.run(call())
 
 
 def test_no_way_is_shown_from_a_wrong_slash(client: TestClient) -> None:

@@ -7,11 +7,12 @@ from http import HTTPStatus
 from typing import Annotated
 
 import structlog
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Depends, Header, Response
 from sqlalchemy.exc import SQLAlchemyError
 
 from api import metrics
-from api.access import SECURED, require
+from api.access import SECURED, counted
+from api.keyring import Caller
 from api.problems import FieldError, ProblemError, problem_responses
 from api.schemas import FeedbackAnswer, FeedbackRequest
 from api.service import Service, ServiceDep
@@ -45,11 +46,13 @@ _log = structlog.get_logger()
     openapi_extra=SECURED,
 )
 def feedback(
-    body: FeedbackRequest, idempotency_key: IdempotencyKey, http: Request, answer: Response, service: ServiceDep
+    body: FeedbackRequest,
+    idempotency_key: IdempotencyKey,
+    answer: Response,
+    service: ServiceDep,
+    caller: Annotated[Caller, Depends(counted(Scope.feedback))],
 ) -> FeedbackAnswer:
     """What the agent really did. The answer comes when the feedback is safely stored."""
-    caller = require(http, Scope.feedback)
-    service.rate_limit.take(caller)
     recommender = service.model.state.recommender
     _check_labels(body, recommender.classifier.taxonomy)
     templates = {template.id for group in recommender.playbook.templates.values() for template in group}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, ConfigDict
 
-from api.access import SECURED
+from api.access import SECURED, counted
 from api.page import render
 from api.problems import problem_responses
 from api.schemas import MessageText
@@ -51,10 +51,14 @@ class CheckAnswer(BaseModel):
     violations: list[Violation]
 
 
-@router.post("/playbook/check", responses=problem_responses(401, 408, 413, 415, 422, 429), openapi_extra=SECURED)
-def check(draft: Draft, http: Request, service: ServiceDep) -> CheckAnswer:
+@router.post(
+    "/playbook/check",
+    dependencies=[Depends(counted())],
+    responses=problem_responses(401, 408, 413, 415, 422, 429),
+    openapi_extra=SECURED,
+)
+def check(draft: Draft, service: ServiceDep) -> CheckAnswer:
     """The compliance check that all templates pass, for a draft. Offsets count Unicode code points."""
-    service.rate_limit.take(http.scope["caller"])
     return CheckAnswer(violations=list(service.model.state.recommender.playbook.compliance.check(draft.text)))
 
 

@@ -46,7 +46,7 @@ async def recommend(body: RecommendationRequest, http: Request, answer: Response
     """
     service: Service = http.scope["app"].state.service
     caller = require(http, Scope.recommend)
-    service.rate_limit.take(caller)
+    await service.rate_limit.take(caller)
     made = recommending.recommend(service, service.model.state, body)
     recorded = recommending.record(service, caller.owner, body.message, made)
     answer.headers[RECORDED] = "true" if recorded else "false"
@@ -62,7 +62,7 @@ async def recommend_batch(body: BatchRequest, http: Request, answer: Response) -
     """Up to 1,000 messages in one request; each is answered or refused by itself, in the order given."""
     service: Service = http.scope["app"].state.service
     caller = require(http, Scope.recommend)
-    service.rate_limit.take(caller, len(body.items))
+    await service.rate_limit.take(caller, len(body.items))
     state = service.model.state
     items = []
     all_recorded = True

@@ -10,12 +10,12 @@ from http import HTTPStatus
 from typing import Annotated
 
 import structlog
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.access import require
+from api.access import counted, require
 from api.keyring import Caller
 from api.label_names import issue_names
 from api.label_suggestions import Suggestion, likely_customer, suggest
@@ -34,6 +34,7 @@ router = APIRouter(include_in_schema=False)
 DAY_GOAL = 200  # As many as `shouhou label export` gives.
 THIS_MACHINE = "本机"  # Who labels where the house is open, without keys.
 ORIGIN_NAMES = {Origin.chat: "聊天", Origin.feedback: "客服改正", Origin.training: "训练数据"}
+BY_ADMIN = [Depends(counted(Scope.admin))]
 RETRY_AFTER = {"Retry-After": "5"}
 _log = structlog.get_logger()
 
@@ -138,13 +139,13 @@ async def review_page(http: Request, service: ServiceDep) -> HTMLResponse:
     )
 
 
-@router.post("/review/next")
+@router.post("/review/next", dependencies=BY_ADMIN)
 def next_message(body: AtPage, http: Request, service: ServiceDep) -> Turn:
     """The message to label next: the same one again until it is decided."""
     return _turn(http, service, body.page)
 
 
-@router.post("/review/decide")
+@router.post("/review/decide", dependencies=BY_ADMIN)
 def decide(body: Decision, http: Request, service: ServiceDep) -> Turn:
     """Label a message."""
     taxonomy = service.model.state.recommender.classifier.taxonomy
@@ -156,14 +157,14 @@ def decide(body: Decision, http: Request, service: ServiceDep) -> Turn:
     return _turn(http, service, body.page, change, (Status.labelled, label))
 
 
-@router.post("/review/skip")
+@router.post("/review/skip", dependencies=BY_ADMIN)
 def skip(body: OfMessage, http: Request, service: ServiceDep) -> Turn:
     """Put a message aside."""
     change = partial(label_queue.skip, service.engine, body.id, expected_version=body.version)
     return _turn(http, service, body.page, change, (Status.skipped, None))
 
 
-@router.post("/review/undo")
+@router.post("/review/undo", dependencies=BY_ADMIN)
 def undo(body: OfMessage, http: Request, service: ServiceDep) -> Turn:
     """Take back one's own decision; the message is the next one then."""
     change = partial(label_queue.undo, service.engine, body.id, expected_version=body.version, holder=body.page)
@@ -178,8 +179,6 @@ def _turn(
     wanted: tuple[Status, Label | None] | None = None,
 ) -> Turn:
     """Make the change, which leads to the state wanted; then what comes next."""
-    caller = require(http, Scope.admin)
-    service.rate_limit.take(caller)
     who = _person(http, service)
     engine = service.engine
     done = conflict = None

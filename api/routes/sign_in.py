@@ -55,7 +55,7 @@ async def sign_in(body: SignIn, http: Request, service: ServiceDep) -> Response:
     """Begin a session with a key."""
     if not comes_from_own_page(http.scope):
         raise ProblemError(HTTPStatus.FORBIDDEN, "csrf", "sign in on the page /sign-in")
-    service.sign_in_limit.take(Caller(_address(http), frozenset()))
+    await service.sign_in_limit.take(Caller(_address(http), frozenset()))
     caller = service.keys.caller(body.key.strip())
     if caller is None:
         raise ProblemError(HTTPStatus.UNAUTHORIZED, "unauthorized", "no such key, or it was revoked")
