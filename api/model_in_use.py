@@ -35,6 +35,7 @@ def load_state(artifacts: Path) -> ModelState:
         InputError: there is none, or it is broken.
     """
     classifier, manifest = load(artifacts)
+    classifier.predict("在吗")  # The first one makes what the others use; no buyer should wait for that.
     return ModelState(Recommender(classifier, load_playbook(classifier.taxonomy)), manifest)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from model.machine_code import compiled_over_last_axis
+
 Floats = NDArray[np.float64]
 
 # However sure the words are, one real chat in twenty means something else: what was said before, a way of speaking
@@ -13,13 +15,22 @@ Floats = NDArray[np.float64]
 LAPSE = 0.05
 
 
+@compiled_over_last_axis("void(float64[:], float64, float64[:])", "(n),()->(n)")
+def _calibrated(scores: Floats, temperature: float, probabilities: Floats) -> None:
+    top = scores.max()
+    total = 0.0
+    for label in range(len(scores)):
+        probabilities[label] = np.exp((scores[label] - top) / temperature)
+        total += probabilities[label]
+    for label in range(len(scores)):
+        probabilities[label] = probabilities[label] / total * (1.0 - LAPSE) + LAPSE / len(scores)
+
+
 def calibrated(scores: Floats, temperature: float) -> Floats:
     """Probabilities (..., n_labels) of scores of that shape: the softmax at the temperature, and LAPSE spread over all.
 
     Source: temperature, Guo et al., On Calibration of Modern Neural Networks, ICML 2017; lapse rate, Wichmann and
     Hill, The psychometric function, Perception & Psychophysics 2001.
     """
-    scaled = scores / temperature
-    powers = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
-    mixed: Floats = powers * ((1.0 - LAPSE) / powers.sum(axis=-1, keepdims=True)) + LAPSE / scores.shape[-1]
-    return mixed
+    probabilities: Floats = _calibrated(scores, temperature)
+    return probabilities

@@ -22,8 +22,9 @@ from model.features import VIEW_WEIGHTS, build_features
 from model.head import CalibratedLinear, fit_temperature
 from model.inference import NO_MATTER, Classifier, Thresholds
 from model.predictions import Predictions
+from model.scoring import clauses
 from model.taxonomy import Head, Taxonomy
-from model.text import Tokenizer, clauses, normalise, unknown_share
+from model.text import Tokenizer, normalise, unknown_share
 
 FOLDS = 5
 JOBS = 2
@@ -209,14 +210,15 @@ def _score_held_out(
     vocabulary = features["words"].vocabulary_
     held_out = [texts[i] for i in test]
     X = features.transform(held_out)
-    parts = [(int(place), clause) for place in test for clause in clauses(texts[place])]
+    words = {int(place): tokenizer.words(texts[place]) for place in test}
+    parts = [(place, clause) for place, cut in words.items() for clause in clauses(cut)]
     X_clauses = features.transform([clause for _, clause in parts]) if parts else X[:0]
     return HeldOut(
         classes={name: head.classes_ for name, head in heads.items()},
         scores={name: head.decision_function(X) for name, head in heads.items()},
         clause_owners=[place for place, _ in parts],
         clause_scores=heads["issue"].decision_function(X_clauses) if "issue" in heads else np.empty((0, 0)),
-        unknown_words=np.array([unknown_share(tokenizer.words(text), vocabulary) for text in held_out]),
+        unknown_words=np.array([unknown_share(cut, vocabulary) for cut in words.values()]),
     )
 
 
@@ -280,14 +282,15 @@ def compile_heads(
 ) -> Classifier:
     """Arrays of the fitted features and heads."""
     words, characters = features["words"], features["characters"]
+    n_words = len(words.idf_)
     rows_of_words = {term: int(column) for term, column in words.vocabulary_.items()}
-    rows_of_characters = {term: len(words.idf_) + int(column) for term, column in characters.vocabulary_.items()}
+    rows_of_characters = {term: n_words + int(column) for term, column in characters.vocabulary_.items()}
     both = (heads["issue"], heads["customer"])
     return Classifier(
         taxonomy=taxonomy,
         tokenizer=tokenizer,
-        words=rows_of_words,
-        characters=rows_of_characters,
+        words={term: row for term, row in rows_of_words.items() if "\t" not in term},
+        n_words=n_words,
         steps=_steps(rows_of_words, rows_of_characters),
         view_weights=(VIEW_WEIGHTS["words"], VIEW_WEIGHTS["characters"]),
         idf=np.concatenate([words.idf_, characters.idf_]),

@@ -110,20 +110,6 @@ def _normalise_with_offsets(text: str) -> Normalised:
     return Normalised("".join(chars), tuple(origin))
 
 
-_CLAUSE_END = re.compile(r"[,，。.!！?？;；、~…\s]+")
-MIN_CLAUSE_CHARS = 3
-
-
-def clauses(text: str) -> list[str]:
-    """Parts of a normalised message between punctuation or spaces, from three characters; empty if there is but one.
-
-    >>> clauses("少了一袋,还破了一袋")
-    ['少了一袋', '还破了一袋']
-    """
-    parts = [part for part in _CLAUSE_END.split(text) if len(part) >= MIN_CLAUSE_CHARS]
-    return parts if len(parts) > 1 else []
-
-
 def comparable(text: str) -> str:
     """What two messages have in common that say the same: normal form without punctuation, or punctuation alone.
 

@@ -1,0 +1,258 @@
+"""The inner loops of the classifier, compiled by Numba: from the characters and words of messages to their scores.
+
+A call of NumPy costs a microsecond whatever it does, and a message needs a hundred of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.machine_code import compiled
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+CodePoints = NDArray[np.int32]
+
+# Never in a normal form, and a word of its own for jieba: parts the messages of a file.
+SEPARATOR = "\n"
+MIN_CLAUSE_CHARS = 3
+LONGEST_RUN = 3
+_CLAUSE_ENDS = np.array([ord(char) for char in ",，。.!！?？;；、~… "], dtype=np.int32)
+_FREE = np.int64(-1)
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio: Knuth's multiplicative hashing.
+
+
+class Terms(NamedTuple):
+    """The trie of all terms as a hash table (open addressing), and what each term weighs.
+
+    Attributes:
+        keys: (n_slots,), a power of two: the term's `Classifier.steps` entry, or -1.
+        rows: (n_slots,), the term's row.
+        n_words: rows below are of words and pairs of words, the others of runs of characters.
+        view_weights: (2,), length of the words' and the characters' part of a message.
+        idf: (n_terms,).
+        weights: (n_terms, n_labels).
+        intercepts: (n_labels,).
+    """
+
+    keys: Integers
+    rows: Integers
+    n_words: int
+    view_weights: Floats
+    idf: Floats
+    weights: NDArray[np.float32]
+    intercepts: Floats
+
+
+@compiled
+def hash_table(steps: Integers) -> tuple[Integers, Integers]:
+    """`Terms.keys` and `Terms.rows`."""
+    size = 1
+    while size < 2 * len(steps) + 1:
+        size *= 2
+    keys = np.full(size, _FREE)
+    rows = np.zeros(size, dtype=np.int64)
+    for row in range(len(steps)):
+        slot = _slot(keys, steps[row])
+        keys[slot] = steps[row]
+        rows[slot] = row
+    return keys, rows
+
+
+@compiled
+def _slot(keys: Integers, key: int) -> int:
+    """Where the key is, or would go."""
+    mask = len(keys) - 1
+    slot = np.int64((np.uint64(key) * _GOLDEN) >> np.uint64(32)) & mask
+    while keys[slot] != key and keys[slot] != _FREE:
+        slot = (slot + 1) & mask
+    return int(slot)
+
+
+@compiled
+def _lengthened(terms: Terms, row: int, added: int) -> int:
+    """Row of the term that is longer by what is added; -1 for none."""
+    key = (np.int64(row) << 32) | np.int64(added)
+    slot = _slot(terms.keys, int(key))
+    return int(terms.rows[slot]) if terms.keys[slot] == key else -1
+
+
+@compiled
+def _rows_of_words(words: Integers, terms: Terms) -> Integers:
+    """Rows of all words and pairs of words that are known, in no order."""
+    found = np.empty(2 * len(words), dtype=np.int64)
+    n = 0
+    for place in range(len(words)):
+        if words[place] < 0:
+            continue
+        found[n] = words[place]
+        n += 1
+        if place + 1 < len(words) and words[place + 1] >= 0:
+            row = _lengthened(terms, words[place], words[place + 1])
+            if row >= 0:
+                found[n] = row
+                n += 1
+    return found[:n]
+
+
+@compiled
+def _rows_of_runs(codes: CodePoints, terms: Terms) -> Integers:
+    """(n_characters, LONGEST_RUN): rows of the runs that begin at each character, by length; -1 for none."""
+    rows = np.full((len(codes), LONGEST_RUN), -1, dtype=np.int64)
+    for start in range(len(codes)):
+        row = len(terms.idf)
+        for longer in range(min(LONGEST_RUN, len(codes) - start)):
+            row = _lengthened(terms, row, codes[start + longer])
+            if row < 0:  # Every beginning of a known run is known.
+                break
+            rows[start, longer] = row
+    return rows
+
+
+@compiled
+def _tfidf(words: Integers, runs: Integers, terms: Terms) -> tuple[Integers, Floats]:
+    """Distinct rows, rising, and their TF-IDF values, each view's part of its weight's length."""
+    known = runs.ravel()
+    rows = np.concatenate((_rows_of_words(words, terms), known[known >= 0]))
+    rows.sort()
+    values = np.empty(len(rows))
+    squares = np.zeros(2)
+    n = 0
+    start = 0
+    while start < len(rows):
+        row = rows[start]
+        end = start + 1
+        while end < len(rows) and rows[end] == row:
+            end += 1
+        value = terms.idf[row] * (1.0 + np.log(end - start))
+        squares[int(row >= terms.n_words)] += value * value
+        rows[n] = row
+        values[n] = value
+        n += 1
+        start = end
+    for place in range(n):
+        view = int(rows[place] >= terms.n_words)
+        values[place] *= terms.view_weights[view] / np.sqrt(squares[view])
+    return rows[:n], values[:n]
+
+
+@compiled
+def _add_scores(rows: Integers, values: Floats, terms: Terms, scores: Floats) -> None:
+    scores[:] = terms.intercepts
+    for place in range(len(rows)):
+        weights = terms.weights[rows[place]]
+        for label in range(len(scores)):
+            scores[label] += values[place] * weights[label]
+
+
+@compiled
+def score_all(codes: CodePoints, char_ends: Integers, words: Integers, word_ends: Integers, terms: Terms) -> Floats:
+    """Scores (n_messages, n_labels) of many messages.
+
+    Args:
+        codes, words: code points, and rows of the words (-1 for unknown ones), of all messages one after another.
+        char_ends, word_ends: (n_messages,), where each message's separator stands.
+    """
+    scores = np.empty((len(char_ends), len(terms.intercepts)))
+    char = word = 0
+    for message in range(len(char_ends)):
+        runs = _rows_of_runs(codes[char : char_ends[message]], terms)
+        rows, values = _tfidf(words[word : word_ends[message]], runs, terms)
+        _add_scores(rows, values, terms, scores[message])
+        char, word = char_ends[message] + 1, word_ends[message] + 1
+    return scores
+
+
+@compiled
+def score_one(
+    codes: CodePoints, words: Integers, lengths: Integers, n_issues: int, terms: Terms
+) -> tuple[Floats, Floats, Floats]:
+    """Scores of a message and of its clauses, and what each word says for the best issue.
+
+    Args:
+        codes, words: of the message, as in `score_all`.
+        lengths: (n_words,), characters of each word.
+        n_issues: the first labels are issues.
+
+    Returns:
+        scores (n_labels,), clause scores (n_clauses, n_issues), and of each word (n_words,) what it and the runs of
+        characters that touch it add to the best issue's score; a run's part is spread evenly over its characters.
+    """
+    runs = _rows_of_runs(codes, terms)
+    rows, values = _tfidf(words, runs, terms)
+    scores = np.empty(len(terms.intercepts))
+    _add_scores(rows, values, terms, scores)
+    best = scores[:n_issues].argmax()
+    added = np.empty(len(rows))
+    for place in range(len(rows)):
+        added[place] = values[place] * terms.weights[rows[place], best]
+    of_char = np.zeros(len(codes))
+    for start in range(len(codes)):
+        for longer in range(LONGEST_RUN):
+            if runs[start, longer] < 0:
+                break
+            share = added[np.searchsorted(rows, runs[start, longer])] / (longer + 1)
+            of_char[start : start + longer + 1] += share
+    of_word = np.zeros(len(words))
+    start = 0
+    for place in range(len(words)):
+        of_word[place] = of_char[start : start + lengths[place]].sum()
+        start += lengths[place]
+        if words[place] >= 0:
+            of_word[place] += added[np.searchsorted(rows, words[place])]
+
+    spans = clause_spans(codes, lengths)
+    of_clauses = np.empty((len(spans), n_issues))
+    clause_scores = np.empty(len(terms.intercepts))
+    for clause in range(len(spans)):
+        first, end, start, stop = spans[clause]
+        # The message's runs from here, but for those that reach beyond the clause.
+        inside = runs[start:stop].copy()
+        inside[-1, 1:] = -1
+        inside[-2, 2:] = -1
+        rows, values = _tfidf(words[first:end], inside, terms)
+        _add_scores(rows, values, terms, clause_scores)
+        of_clauses[clause] = clause_scores[:n_issues]
+    return scores, of_clauses, of_word
+
+
+@compiled
+def clause_spans(codes: CodePoints, lengths: Integers) -> Integers:
+    """Clauses (n_clauses, 4): first word and end, first character and end; none where there is but one clause.
+
+    A clause stands between words of punctuation or spaces and has three characters or more.
+    """
+    spans = np.empty((len(lengths) + 1, 4), dtype=np.int64)
+    n = first = start = char = 0
+    for place in range(len(lengths) + 1):
+        is_end = True
+        length = lengths[place] if place < len(lengths) else 0
+        for code in codes[char : char + length]:
+            is_end &= (code == _CLAUSE_ENDS).any()
+        if is_end:
+            if char - start >= MIN_CLAUSE_CHARS:
+                spans[n] = first, place, start, char
+                n += 1
+            first, start = place + 1, char + length
+        char += length
+    return spans[:n] if n > 1 else spans[:0]
+
+
+def code_points(text: str) -> CodePoints:
+    """The text as numbers, (n_characters,)."""
+    return np.frombuffer(text.encode("utf-32-le"), dtype=np.int32)
+
+
+def clauses(words: Sequence[str]) -> list[str]:
+    """The clauses of a message, given as its words.
+
+    >>> clauses(["少", "了", "一袋", ",", "还", "破", "了", "一袋"])
+    ['少了一袋', '还破了一袋']
+    """
+    text = "".join(words)
+    lengths = np.array([len(word) for word in words], dtype=np.int64)
+    return [text[start:stop] for _, _, start, stop in clause_spans(code_points(text), lengths)]
