@@ -78,7 +78,7 @@ class RecommendationRequest(BaseModel):
     top_k: Annotated[int, Field(ge=1, le=MAX_TOP_K), WHOLE] = 3
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RecommendationAnswer(Recommendation):
     """The recommendation with its id and the model that made it."""
 

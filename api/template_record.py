@@ -27,9 +27,12 @@ class TemplateRecord:
     def load(self) -> None:
         """Read all counts; the old ones stay when the store does not answer."""
         try:
-            self.counts = read_template_counts(self.engine)
+            counts = read_template_counts(self.engine)
         except SQLAlchemyError as error:
             _log.warning("template counts not refreshed", error=type(error).__name__)
+            return
+        if counts != self.counts:  # Another object, and all replies are ranked anew; see `Shelf.ranked`.
+            self.counts = counts
 
     async def keep_fresh(self) -> None:
         """Read them again and again, until cancelled."""

@@ -16,8 +16,9 @@ from model.deadlines import next_step
 from model.freight import settle_freight
 from model.inference import Prediction, Scored, Thresholds
 from model.playbook.book import Playbook
-from model.playbook.kinds import FreightRule
-from model.playbook.rules import Resolution
+from model.playbook.conditions import Scalar
+from model.playbook.kinds import FreightRule, TermRule
+from model.playbook.rules import Resolution, Rule
 from model.playbook.templates import Stage
 from model.ranking import Acceptance, Ranked, Shelf, Wanted
 from model.recommendation import (
@@ -40,10 +41,17 @@ ALTERNATIVES = 3  # The classifier ranks one more.
 
 
 class Advice(NamedTuple):
-    """The answer, and the ids of all rules behind it, to be looked up in the playbook."""
+    """The answer, and the rules behind it."""
 
     recommendation: Recommendation
-    rules: tuple[str, ...]
+    applied: tuple[Rule, ...]
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """Ids of all rules behind the answer, to be looked up in the playbook."""
+        money = self.recommendation.compensation
+        named = [basis.rule for basis in money.basis] if money else []
+        return tuple(dict.fromkeys([*named, *(rule.id for rule in self.applied)]))
 
 
 @dataclass(frozen=True)
@@ -75,23 +83,6 @@ class Adviser:
         topic: Prediction | None = None,
         record: Mapping[str, Acceptance] = NO_RECORD,
         now: datetime | None = None,
-    ) -> Recommendation:
-        """The whole answer; see `explain`."""
-        return self.explain(
-            prediction, message, history, context, top_k, topic=topic, record=record, now=now
-        ).recommendation
-
-    def explain(
-        self,
-        prediction: Prediction,
-        message: str,
-        history: Sequence[Turn] = (),
-        context: Context | None = None,
-        top_k: int = 3,
-        *,
-        topic: Prediction | None = None,
-        record: Mapping[str, Acceptance] = NO_RECORD,
-        now: datetime | None = None,
     ) -> Advice:
         """The whole answer with the rules behind it.
 
@@ -105,9 +96,9 @@ class Adviser:
         handled = topic or prediction
         issue, customer = handled.issues[0].code, prediction.customers[0].code
         case = open_case(book, message, history, context or Context(), now)
-        for facts in (case.facts, case.as_told):
-            if facts is not None:
-                self._add_case_facts(facts, issue, customer, handled)
+        if case.as_told is not None:
+            self._add_case_facts(case.as_told, issue, customer, handled)
+        terms = self._add_case_facts(case.facts, issue, customer, handled)
         compensation = suggest(book, issue, case.facts, case.as_told, case.contradictions)
         if compensation is not None:
             case.facts["remedy"] = compensation.remedy
@@ -146,24 +137,22 @@ class Adviser:
             evidence_needed=[f"{'买家' if rule.of == 'buyer' else '店铺'}：{rule.item}" for rule in evidence],
             procedure=[step for rule in procedures for step in rule.steps],
         )
-        rules = [
-            stage.id,
-            *(basis.rule for basis in (compensation.basis if compensation else [])),
-            *(rule.id for rule in freight_rules.winners),
-            *(rule.id for rule in (*deadlines, *evidence, *procedures, *handling, *reviews)),
-            *(rule.id for rule in book.statutory[issue].resolve(case.facts).winners if compensation),
-            *(rule.id for rule in book.terms[issue].resolve(case.facts).winners),
-        ]
-        return Advice(recommendation, tuple(dict.fromkeys(rules)))
+        law = book.statutory[issue].resolve(case.facts).winners if compensation else ()
+        applied = (stage, *freight_rules.winners, *deadlines, *evidence, *procedures, *handling, *reviews, *law, *terms)
+        return Advice(recommendation, applied)
 
-    def _add_case_facts(self, facts: dict, issue: str, customer: str, handled: Prediction) -> None:  # type: ignore[type-arg]
+    def _add_case_facts(
+        self, facts: dict[str, Scalar], issue: str, customer: str, handled: Prediction
+    ) -> tuple[TermRule, ...]:
+        """Add what the classifier says; which guarantees apply."""
         facts["issue"] = issue
         facts["customer"] = customer
         facts["sure"] = self.is_sure(handled)
-        term = self.playbook.terms[issue].resolve(facts).winners
+        terms = self.playbook.terms[issue].resolve(facts).winners
         months = facts.get("months_since_signed")
-        if term and isinstance(months, int):
-            facts["in_guarantee"] = months <= term[0].months
+        if terms and isinstance(months, int):
+            facts["in_guarantee"] = months <= terms[0].months
+        return terms
 
     def is_sure(self, prediction: Prediction) -> bool:
         """Whether the issue is clear enough not to ask the buyer back; a person looks from a higher threshold on."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from re import Pattern
 from typing import Literal, NamedTuple
 
@@ -10,6 +11,8 @@ from model.playbook.conditions import Scalar
 from model.text import remembered_normal_form
 
 AGENT_MOVES = ("photo_asked", "question_asked", "check_promised", "handed_over", "offered")
+NO_MOVES: Mapping[str, Scalar] = dict.fromkeys(AGENT_MOVES[:-1], False)
+REMEMBERED_LINES = 4096
 
 # Name -> what it means. All of them are always known.
 CONVERSATION_FACTS = {
@@ -30,37 +33,54 @@ class Turn(NamedTuple):
     text: str
 
 
-def read_conversation(moves: Mapping[str, Pattern[str]], history: Sequence[Turn], message: str) -> dict[str, Scalar]:
+class Moves:
+    """Finds the moves that the cues of the playbook describe.
+
+    A conversation comes back with every message, one turn longer, so that what each line says is remembered.
+    """
+
+    def __init__(self, patterns: Mapping[str, Pattern[str]]) -> None:
+        self._patterns = patterns
+        self.made_by_agent = lru_cache(REMEMBERED_LINES)(self._made_by_agent)
+        self.answer = lru_cache(REMEMBERED_LINES)(self._answer)
+        self.courtesy = lru_cache(REMEMBERED_LINES)(self._courtesy)
+
+    def _says(self, move: str, line: str) -> bool:
+        return self._patterns[move].search(remembered_normal_form(line).text) is not None
+
+    def _made_by_agent(self, line: str) -> tuple[str, ...]:
+        """Which of `AGENT_MOVES` the line makes."""
+        return tuple(move for move in AGENT_MOVES if self._says(move, line))
+
+    def _answer(self, line: str) -> str | None:
+        """Whether the buyer's line takes what was offered; None where it says nothing of it."""
+        if self._says("refuses", line):
+            return "refused"
+        return "accepted" if self._says("accepts", line) else None
+
+    def _courtesy(self, line: str) -> str:
+        for move, name in (("thanks", "thanks"), ("hello", "hello"), ("agrees", "ok")):
+            if self._says(move, line):
+                return name
+        return "none"
+
+
+def read_conversation(moves: Moves, history: Sequence[Turn], message: str) -> dict[str, Scalar]:
     """The moves so far, and whether the buyer takes what was offered."""
-    facts: dict[str, Scalar] = dict.fromkeys(AGENT_MOVES[:-1], False)
-    facts["first_contact"] = True
+    facts: dict[str, Scalar] = {**NO_MOVES, "first_contact": True}
     solution = "none"
     for turn in history:
-        text = remembered_normal_form(turn.text).text
         if turn.role == "agent":
             facts["first_contact"] = False
-            for move in AGENT_MOVES[:-1]:
-                if not facts[move] and moves[move].search(text):
+            for move in moves.made_by_agent(turn.text):
+                if move == "offered":
+                    solution = "offered"
+                else:
                     facts[move] = True
-            if moves["offered"].search(text):
-                solution = "offered"
         elif solution != "none":
-            solution = _answer(moves, text, solution)
+            solution = moves.answer(turn.text) or solution
     if solution != "none":
-        solution = _answer(moves, remembered_normal_form(message).text, solution)
+        solution = moves.answer(message) or solution
     facts["solution"] = solution
-    facts["courtesy"] = _courtesy(moves, remembered_normal_form(message).text)
+    facts["courtesy"] = moves.courtesy(message)
     return facts
-
-
-def _answer(moves: Mapping[str, Pattern[str]], text: str, solution: str) -> str:
-    if moves["refuses"].search(text):
-        return "refused"
-    return "accepted" if moves["accepts"].search(text) else solution
-
-
-def _courtesy(moves: Mapping[str, Pattern[str]], text: str) -> str:
-    for move, name in (("thanks", "thanks"), ("hello", "hello"), ("agrees", "ok")):
-        if moves[move].search(text):
-            return name
-    return "none"

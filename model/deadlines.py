@@ -32,7 +32,7 @@ def due_at(start: datetime, period: Period, policy: Policy) -> datetime:
     if period.end_of_day is not None:
         day = local.date() + timedelta(days=period.end_of_day)
     else:
-        holidays = np.array(policy.holidays, dtype="datetime64[D]")
+        holidays = np.array(sorted(policy.holidays), dtype="datetime64[D]")
         start_day = np.datetime64(local.date(), "D")
         end = np.busday_offset(start_day, period.working_days or 0, roll="backward", holidays=holidays)
         day = date.fromisoformat(str(end))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime, time, timedelta, timezone
 from math import ceil
 
 from model.context import Context
@@ -127,12 +127,10 @@ def is_working_day(day: date, policy: Policy) -> bool:
 def promised_time(now: datetime, policy: Policy) -> str:
     """By when an answer can be promised, in words: within working hours, never at night."""
     local = now.astimezone(CHINA)
-    opens = timedelta(hours=policy.opens.hour, minutes=policy.opens.minute)
-    closes = timedelta(hours=policy.closes.hour, minutes=policy.closes.minute)
-    since_midnight = timedelta(hours=local.hour, minutes=local.minute)
-    need = timedelta(hours=policy.answer_within_hours)
-    if is_working_day(local.date(), policy) and since_midnight + need <= closes:
-        return "今天" + _clock(closes if since_midnight >= opens else min(opens + need, closes)) + "前"
+    opens, closes, minute = _minute_of_day(policy.opens), _minute_of_day(policy.closes), _minute_of_day(local)
+    need = policy.answer_within_hours * 60
+    if is_working_day(local.date(), policy) and minute + need <= closes:
+        return "今天" + _clock(closes if minute >= opens else min(opens + need, closes)) + "前"
     day = local.date() + timedelta(days=1)
     while not is_working_day(day, policy):
         day += timedelta(days=1)
@@ -141,9 +139,12 @@ def promised_time(now: datetime, policy: Policy) -> str:
     return name + _clock(min(opens + need, closes)) + "前"
 
 
-def _clock(since_midnight: timedelta) -> str:
-    minutes = int(since_midnight.total_seconds()) // 60
-    return f"{minutes // 60}:{minutes % 60:02d}"
+def _minute_of_day(at: time | datetime) -> int:
+    return at.hour * 60 + at.minute
+
+
+def _clock(minute: int) -> str:
+    return f"{minute // 60}:{minute % 60:02d}"
 
 
 def times_of(context: Context) -> Mapping[str, datetime]:

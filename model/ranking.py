@@ -89,6 +89,7 @@ class Shelf:
             template.id: (self._conditions.bits(template.when), self._conditions.bits(template.unless))
             for template in self._templates
         }
+        self._unlearned: dict[Wanted, list[_Shelved]] = {}
         self._orders: tuple[Mapping[str, Acceptance], dict[Wanted, list[_Shelved]]] = ({}, {})
 
     def ranked(
@@ -114,10 +115,13 @@ class Shelf:
             self._orders = record, orders
         order = orders.get(wanted)
         if order is None:
-            order = orders[wanted] = self._sorted(wanted, record)
+            if wanted not in self._unlearned:
+                self._unlearned[wanted] = self._sorted(wanted)
+            learned = [entry._replace(ranked=_with_record(entry.ranked, record)) for entry in self._unlearned[wanted]]
+            order = orders[wanted] = sorted(learned, key=_by_score)  # Stable: the unlearned order among equals.
         return order
 
-    def _sorted(self, wanted: Wanted, record: Mapping[str, Acceptance]) -> list[_Shelved]:
+    def _sorted(self, wanted: Wanted) -> list[_Shelved]:
         order = [
             _Shelved(
                 self._score(template, wanted),
@@ -128,9 +132,7 @@ class Shelf:
             if not (template.customers and wanted.customer not in template.customers)
             and not (template.remedies and wanted.remedy not in template.remedies)
         ]
-        order.sort(key=lambda entry: -entry.ranked.score)
-        learned = [entry._replace(ranked=_with_record(entry.ranked, record)) for entry in order]
-        return sorted(learned, key=lambda entry: -entry.ranked.score)  # Stable: the unlearned order among equals.
+        return sorted(order, key=_by_score)
 
     def _score(self, template: Template, wanted: Wanted) -> Ranked:
         distance = abs(STAGE_ORDER[template.stage] - STAGE_ORDER[wanted.stage])
@@ -157,6 +159,10 @@ class Shelf:
             + ACCEPTANCE_WEIGHT * UNSEEN.rate
         )
         return Ranked(template, fit, tuple(why))
+
+
+def _by_score(entry: _Shelved) -> float:
+    return -entry.ranked.score
 
 
 def _with_record(entry: Ranked, record: Mapping[str, Acceptance]) -> Ranked:

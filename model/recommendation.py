@@ -1,4 +1,7 @@
-"""The answer to one message, as values. Field names are the HTTP contract's."""
+"""The answer to one message, as values. Field names are the HTTP contract's.
+
+They are made anew for every message, two dozen of them; frozen ones would take twice as long to make.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from pydantic import Field
 from model.inference import Evidence
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Alternative:
     """A further label, with its probability."""
 
@@ -19,7 +22,7 @@ class Alternative:
     confidence: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class IssueAnswer:
     """The issue type. `evidence` offsets are code points of the message as sent, end exclusive."""
 
@@ -32,7 +35,7 @@ class IssueAnswer:
     evidence: list[Evidence]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class CustomerAnswer:
     """The customer type, and how to handle it."""
 
@@ -43,7 +46,7 @@ class CustomerAnswer:
     handling: list[str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Review:
     """Whether a person must decide, and why."""
 
@@ -51,7 +54,7 @@ class Review:
     reasons: list[str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reply:
     """A rendered reply; `score` orders the list, `why` says in words how it came about."""
 
@@ -62,7 +65,7 @@ class Reply:
     why: list[str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Fact:
     """A fact found in the text, with its offsets in code points."""
 
@@ -73,7 +76,7 @@ class Fact:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Basis:
     """The rule a figure or statement comes from."""
 
@@ -81,7 +84,7 @@ class Basis:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Compensation:
     """Suggested remedy. `min` and `max` are CNY with two decimals; "0.00": nothing is due; null: no figure is given."""
 
@@ -96,7 +99,7 @@ class Compensation:
     statutory: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Freight:
     """Who pays: shop, buyer, split, or null where the facts leave it open. `return_` is `return` in JSON."""
 
@@ -105,7 +108,7 @@ class Freight:
     basis: list[Basis] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class NextStep:
     """What must be done by when; `due_at` is null when the start is unknown, the period then stands in `step`."""
 
@@ -114,7 +117,7 @@ class NextStep:
     rule: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Recommendation:
     """The whole answer to one message."""
 

@@ -53,7 +53,8 @@ class Recommender:
         """
         prediction = self._predict(message)
         topic = self._topic(prediction, history)
-        return self.adviser.advise(prediction, message, history, context, top_k, topic=topic, record=record, now=now)
+        advice = self.adviser.advise(prediction, message, history, context, top_k, topic=topic, record=record, now=now)
+        return advice.recommendation
 
     def _topic(self, prediction: Prediction, history: Sequence[Turn]) -> Prediction | None:
         """What the conversation is about, where the message carries it on; None where the message speaks for itself."""

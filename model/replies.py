@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 
-from rapidfuzz import fuzz
+from rapidfuzz import fuzz, process
 
 from model.playbook.book import Playbook
 from model.ranking import Ranked
@@ -51,4 +51,6 @@ def render_replies(
 
 
 def _is_near(text: str, others: Sequence[str]) -> bool:
-    return any(fuzz.ratio(text, other, score_cutoff=NEARLY_THE_SAME) > 0 for other in others)
+    return (
+        bool(others) and process.extractOne(text, others, scorer=fuzz.ratio, score_cutoff=NEARLY_THE_SAME) is not None
+    )

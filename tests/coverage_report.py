@@ -35,9 +35,9 @@ def measure(playbook: Playbook, taxonomy: Taxonomy) -> Coverage:
     for scenario in scenarios:
         if scenario.issue is None:
             continue
-        answer, behind = scenario.advise(playbook, taxonomy)
-        rules.update(behind)
-        offered = [reply.template_id for reply in answer.replies]
+        advice = scenario.advise(playbook, taxonomy)
+        rules.update(advice.rules)
+        offered = [reply.template_id for reply in advice.recommendation.replies]
         templates.update(offered)
         first_ten.update(offered[:10])
     all_rules = [item.entry.id for placed in playbook.sources.rules.values() for item in placed]

@@ -92,7 +92,7 @@ class Scenario(_Part):
         """The answer, with the issue and the customer type as the scenario states them."""
         adviser = Adviser(playbook, taxonomy, THRESHOLDS)
         context = Context.model_validate(self.context)
-        return adviser.explain(self.prediction(taxonomy), self.message, self.turns, context, top_k, now=self.now)
+        return adviser.advise(self.prediction(taxonomy), self.message, self.turns, context, top_k, now=self.now)
 
     def prediction(self, taxonomy: Taxonomy) -> Prediction:
         """As a classifier would say it that is this sure."""

@@ -118,8 +118,8 @@ def test_ten_thousand_random_cases(playbook: Playbook, taxonomy: Taxonomy) -> No
         message = "，".join(dice.sample(WORDS, dice.randint(1, 3)))
         history = [Turn("buyer", "在吗"), Turn("agent", dice.choice(["亲，您好", "麻烦拍张照片", "给您补偿3元可以吗"]))]
         history = history[: dice.choice([0, 2])]
-        answer = adviser.advise(prediction, message, history, context, 3)
-        assert answer == adviser.advise(prediction, message, history, context, 3)
+        answer = adviser.advise(prediction, message, history, context, 3).recommendation
+        assert answer == adviser.advise(prediction, message, history, context, 3).recommendation
         assert 1 <= len(answer.replies) <= 3
         for reply in answer.replies:
             assert "{" not in reply.text
@@ -270,14 +270,16 @@ def test_ranking_learns_and_three_clicks_do_not_rule(playbook: Playbook, taxonom
         (),
         (),
     )
-    plain = adviser.advise(prediction, "什么时候发货", top_k=3).replies
+    plain = adviser.advise(prediction, "什么时候发货", top_k=3).recommendation.replies
     second = plain[1].template_id
     often = adviser.advise(
         prediction, "什么时候发货", top_k=3, record={second: Acceptance(shown=200, chosen=150, edited=20)}
-    ).replies
+    ).recommendation.replies
     assert often[0].template_id == second
     assert any("采用记录" in reason for reason in often[0].why)
-    few = adviser.advise(prediction, "什么时候发货", top_k=3, record={second: Acceptance(shown=3, chosen=3)}).replies
+    few = adviser.advise(
+        prediction, "什么时候发货", top_k=3, record={second: Acceptance(shown=3, chosen=3)}
+    ).recommendation.replies
     assert few[0].score - plain[0].score < 0.05
 
 

@@ -33,7 +33,8 @@ def test_there_are_enough_and_no_name_stands_twice() -> None:
 
 @pytest.mark.parametrize("scenario", STATED, ids=lambda scenario: scenario.name)
 def test_scenario(playbook: Playbook, taxonomy: Taxonomy, scenario: Scenario) -> None:
-    assert_holds(scenario, *scenario.advise(playbook, taxonomy))
+    advice = scenario.advise(playbook, taxonomy)
+    assert_holds(scenario, advice.recommendation, advice.rules)
 
 
 @pytest.mark.parametrize("scenario", CLASSIFIED, ids=lambda scenario: scenario.name)

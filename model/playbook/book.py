@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from re import Pattern
 from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
 from model.context import Context
-from model.conversation import CONVERSATION_FACTS
+from model.conversation import CONVERSATION_FACTS, Moves
 from model.derived_facts import DERIVED
 from model.errors import InputError
 from model.facts import FactFinder
@@ -119,9 +118,9 @@ class Playbook:
         return FactFinder(self.cues.facts)
 
     @cached_property
-    def moves(self) -> dict[str, Pattern[str]]:
-        """Moves of the conversation as regular expressions."""
-        return self.cues.moves.compiled
+    def moves(self) -> Moves:
+        """Finds moves of the conversation."""
+        return Moves(self.cues.moves.compiled)
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ class Policy(BaseModel):
     opens: time
     closes: time
     answer_within_hours: int = Field(ge=1, le=24)
-    holidays: tuple[date, ...] = ()
+    holidays: frozenset[date] = frozenset()
     same_day_promises: tuple[str, ...]
     carried_on: tuple[str, ...]
     requests_after_a_fault: tuple[str, ...]
