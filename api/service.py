@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated
@@ -12,7 +12,7 @@ from fastapi import Depends, Request
 from limits import parse
 from sqlalchemy import Engine
 
-from api import metrics
+from api import keyring, metrics, template_record
 from api.chatwoot.deliverer import Deliverer
 from api.drift_watch import DriftWatch
 from api.insights.overview import Overviews
@@ -81,7 +81,12 @@ async def run_service(settings: Settings, state: ModelState | None) -> AsyncIter
         recorder.start()
         metrics.STORE_QUEUE.set_function(lambda: recorder.waiting)
     drift = DriftWatch(engine, model)
-    works = [keys.keep_fresh(), templates.keep_fresh(), model.watch(), drift.keep_fresh()]
+    works = [
+        _again_and_again(keyring.REFRESH_SECONDS, keys.load),
+        _again_and_again(template_record.REFRESH_SECONDS, templates.load),
+        model.watch(),
+        drift.keep_fresh(),
+    ]
     if chatwoot is not None:
         works.append(chatwoot.run())
     beside = [asyncio.create_task(work) for work in works]
@@ -94,6 +99,13 @@ async def run_service(settings: Settings, state: ModelState | None) -> AsyncIter
         if recorder is not None:
             await asyncio.to_thread(recorder.stop)
         engine.dispose()
+
+
+async def _again_and_again(pause_seconds: float, work: Callable[[], None]) -> None:
+    """Do it in a thread, a pause before each time, until cancelled."""
+    while True:
+        await asyncio.sleep(pause_seconds)
+        await asyncio.to_thread(work)
 
 
 def _service(request: Request) -> Service:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -30,9 +29,3 @@ class TemplateRecord:
             self.counts = read_template_counts(self.engine)
         except SQLAlchemyError as error:
             _log.warning("template counts not refreshed", error=type(error).__name__)
-
-    async def keep_fresh(self) -> None:
-        """Read them again and again, until cancelled."""
-        while True:
-            await asyncio.sleep(REFRESH_SECONDS)
-            await asyncio.to_thread(self.load)

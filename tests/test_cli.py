@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -91,6 +96,19 @@ def test_predict_cannot_write(artifacts: Path, tmp_path: Path) -> None:
     source.write_text("text\n漏了\n", encoding="utf-8")
     arguments = ("--input", str(source), "--output", str(tmp_path / "gone" / "out.csv"))
     assert "cannot write" in one_line(shouhou("predict", *arguments, artifacts=artifacts))
+
+
+def test_sigterm_leaves_nothing_half_written(small_artifacts: Path, tmp_path: Path) -> None:
+    source, target = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_text("text\n" + "什么时候发货\n" * 200_000, encoding="utf-8")
+    command = [sys.executable, "-m", "model.cli", "predict", "--input", str(source), "--output", str(target)]
+    with subprocess.Popen(command, env={**os.environ, "SHOUHOU_ARTIFACTS": str(small_artifacts)}) as predicting:
+        while list(tmp_path.iterdir()) == [source]:
+            assert predicting.poll() is None
+            time.sleep(0.02)
+        predicting.terminate()
+    assert predicting.returncode == 128 + signal.SIGTERM
+    assert list(tmp_path.iterdir()) == [source]
 
 
 def test_evaluate(artifacts: Path, tmp_path: Path) -> None:
