@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 import threading
 from collections import Counter
 from pathlib import Path
@@ -286,8 +285,7 @@ def test_an_xlsx_that_tells_wrong_dimensions(tmp_path: Path) -> None:
         for name in good.namelist():
             content = good.read(name)
             if name == "xl/worksheets/sheet1.xml":
-                content, n = re.subn(rb'<dimension ref="[^"]*"', b'<dimension ref="A1"', content)
-                assert n == 1
+                content = content.replace(b"<sheetViews>", b'<dimension ref="A1"/><sheetViews>')
             wrong.writestr(name, content)
     assert texts(path) == texts(WEEK / "douyin.xlsx")
 
