@@ -18,7 +18,7 @@ from api.drift_watch import DriftWatch
 from api.insights.overview import Overviews
 from api.insights.plots import Drawer
 from api.keyring import KeyRing
-from api.model_in_use import ModelInUse, ModelState
+from api.model_in_use import ModelInUse
 from api.rate_limit import RateLimit
 from api.recorder import Recorder
 from api.sessions import Sessions
@@ -49,11 +49,11 @@ class Service:
 
 
 @asynccontextmanager
-async def run_service(settings: Settings, state: ModelState | None) -> AsyncIterator[Service]:
-    """Open the store, load the model, start what works beside the requests; end it in reverse.
+async def run_service(settings: Settings, model: ModelInUse) -> AsyncIterator[Service]:
+    """Open the store, start what works beside the requests; end it in reverse.
 
     Raises:
-        InputError: the store or the model cannot be opened.
+        InputError: the store cannot be opened.
     """
     engine = open_store(settings)
     keys = KeyRing(engine)
@@ -61,7 +61,6 @@ async def run_service(settings: Settings, state: ModelState | None) -> AsyncIter
     templates = TemplateRecord(engine)
     templates.load()
     recorder = Recorder(engine) if settings.record == "on" else None
-    model = ModelInUse(artifacts_dir(), state)
     chatwoot = Deliverer(engine, settings.chatwoot) if settings.chatwoot else None
     service = Service(
         settings=settings,

@@ -1,7 +1,7 @@
 """`make bench-retraining`: from 1,000 new labels to a promoted model, by the commands that staff type.
 
 In a scratch copy of this project, without one voice of the shipped messages: its buyer plays the new chats, its labels
-the person who labels. The first model, the import and the export prepare; what counts begins with the spreadsheet filled in.
+the person who labels. The first model, the import and the export prepare; what counts begins with the filled-in sheet.
 """
 
 from __future__ import annotations

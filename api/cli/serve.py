@@ -30,6 +30,7 @@ def serve(
     """启动服务；还没有模型时先训练一个。"""
     import uvicorn
 
+    from api.model_in_use import load_state
     from api.settings import is_loopback, load_settings
     from api.store.keys import list_keys
     from model import registry
@@ -47,7 +48,8 @@ def serve(
     if registry.current_version(artifacts) is None:
         err.print("还没有模型，先训练一个……")
         train()
-    registry.load(artifacts)  # A broken artifact is told here, in one line, not by every worker.
+    if workers > 1:
+        load_state(artifacts)  # What is broken is told here, once. A single worker is this process and tells it itself.
     _check_port(host, port)
     err.print(f"售后参谋 http://{host}:{port} ，接口文档 /docs", markup=False)
     if not keys:
