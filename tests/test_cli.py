@@ -83,11 +83,18 @@ def test_predict_reads_a_byte_order_mark(artifacts: Path, tmp_path: Path) -> Non
     assert next(iter(csv.DictReader(target.open(encoding="utf-8"))))["issue"] == "missing_item"
 
 
-@pytest.mark.parametrize(("name", "content"), [("in.xlsx", b"not a zip"), ("in.parquet", b"PAR1"), ("in.jsonl", b"{")])
-def test_broken_files_of_other_formats(artifacts: Path, tmp_path: Path, name: str, content: bytes) -> None:
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("in.xlsx", b"not a zip", "not an Excel file"),
+        ("in.parquet", b"PAR1", "not a readable parquet file"),
+        ("in.jsonl", b"{", "not a readable JSON line"),
+    ],
+)
+def test_broken_files_of_other_formats(artifacts: Path, tmp_path: Path, name: str, content: bytes, words: str) -> None:
     (tmp_path / name).write_bytes(content)
     arguments = ("--input", str(tmp_path / name), "--output", str(tmp_path / "out.csv"))
-    assert "not a readable" in one_line(shouhou("predict", *arguments, artifacts=artifacts))
+    assert words in one_line(shouhou("predict", *arguments, artifacts=artifacts))
     assert not (tmp_path / "out.csv").exists()
 
 
