@@ -6,13 +6,14 @@ export SHOUHOU_HOST ?= 127.0.0.1
 export SHOUHOU_PORT ?= 8000
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: serve test lint bench bench-api bench-predict soak screenshots lock clean
+.PHONY: serve test lint bench bench-api bench-predict bench-retraining soak screenshots lock clean
 
 serve: $(VENV)/runtime
 	$(BIN)/shouhou serve
 
+# Two at a time, file by file: half of the time goes into waiting for servers, databases and browsers.
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/dev
 	$(BIN)/ruff check .
@@ -31,6 +32,10 @@ bench-api: $(VENV)/dev
 # Half an hour on two idle cores, 3 GB of disk.
 bench-predict: $(VENV)/dev
 	$(BIN)/python -m tests.bench_predict
+
+# A few minutes on two idle cores: 1,000 new labels to a promoted model, step by step.
+bench-retraining: $(VENV)/dev
+	$(BIN)/python -m tests.bench_retraining
 
 # Ten minutes of load; `make test` does a short one.
 soak: $(VENV)/dev

@@ -12,7 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 from api import documentation, problems
 from api.access import Access
 from api.json_body import JsonBody
-from api.model_in_use import ModelState
+from api.model_in_use import ModelInUse, ModelState
 from api.observation import Observation
 from api.page import PageFiles
 from api.routes import (
@@ -32,15 +32,21 @@ from api.routes import (
 from api.security_headers import SecurityHeaders
 from api.service import run_service
 from api.settings import Settings, load_settings
+from model.paths import artifacts_dir
 
 
 def create_app(state: ModelState | None = None, settings: Settings | None = None) -> FastAPI:
-    """The service. Without `state` it loads the current model version at start."""
+    """The service, with `state` or the current model version.
+
+    Raises:
+        InputError: a setting is wrong, or the model is missing or broken.
+    """
     settings = settings or load_settings()
+    model = ModelInUse(artifacts_dir(), state)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with run_service(settings, state) as service:
+        async with run_service(settings, model) as service:
             app.state.service = service
             yield
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 from dataclasses import dataclass, field
 
@@ -40,12 +39,6 @@ class KeyRing:
             self.keys = {key.id: key for key in list_keys(self.engine)}
         except SQLAlchemyError as error:
             _log.warning("keys not refreshed", error=type(error).__name__)
-
-    async def keep_fresh(self) -> None:
-        """Read them again and again, until cancelled."""
-        while True:
-            await asyncio.sleep(REFRESH_SECONDS)
-            await asyncio.to_thread(self.load)
 
     def caller(self, token: str) -> Caller | None:
         """Whose token it is, or None. The comparison takes the same time wherever the token differs."""

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from openpyxl import Workbook, load_workbook
+from openpyxl import Workbook
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.utils import get_column_letter
@@ -20,6 +18,7 @@ from api.label_guess import SHOWN, Guess
 from model.errors import InputError
 from model.taxonomy import Taxonomy
 from model.whole_file import whole_file
+from model.workbook import first_sheet
 
 ID, VERSION, TEXT, ISSUE, SECONDARY, CUSTOMER = "编号", "版本", "消息", "问题类型", "次要问题", "客户类型"
 WIDTHS = {
@@ -123,16 +122,7 @@ def read_sheet(path: Path, who: str) -> list[Answer]:
     Raises:
         InputError: not such a workbook, or a cell of 编号 or 版本 that is no number.
     """
-    try:
-        book = load_workbook(path, read_only=True, data_only=True)
-        try:
-            rows = list(book.worksheets[0].iter_rows(values_only=True))
-        finally:
-            book.close()
-    except FileNotFoundError as error:
-        raise InputError("no such file", remedy="check the path", path=path) from error
-    except (zipfile.BadZipFile, zlib.error, KeyError, ValueError, OSError, IndexError, SyntaxError, EOFError) as error:
-        raise InputError("not an Excel file (.xlsx), or damaged", remedy="save it again as .xlsx", path=path) from error
+    rows = list(first_sheet(path))
     header = [str(cell or "").strip() for cell in (rows[0] if rows else ())]
     places = {}
     for name in (ID, VERSION, TEXT, ISSUE, SECONDARY, CUSTOMER):
@@ -143,7 +133,7 @@ def read_sheet(path: Path, who: str) -> list[Answer]:
         places[name] = header.index(name)
     answers = []
     for number, row in enumerate(rows[1:], 2):
-        cells = {name: _word(row[place]) for name, place in places.items()}
+        cells = {name: _word(row[place]) if place < len(row) else "" for name, place in places.items()}
         if not cells[ISSUE]:
             continue
         if not (cells[ID].isdecimal() and cells[VERSION].isdecimal()):

@@ -52,8 +52,6 @@ class ModelInUse:
         self._seen = self._signature()
         self._one_at_a_time = threading.Lock()
         self.state = state or load_state(artifacts)
-        if state is None:
-            _spare_garbage_collector()
         self.problem: str | None = None
         metrics.MODEL.labels(self.state.manifest.version).set(1)
 
@@ -78,7 +76,7 @@ class ModelInUse:
         metrics.MODEL.labels(before).set(0)
         metrics.MODEL.labels(fresh.manifest.version).set(1)
         _log.info("model loaded", version=fresh.manifest.version, before=before)
-        _spare_garbage_collector()
+        spare_garbage_collector()
 
     async def watch(self) -> None:
         """Follow promotions until cancelled."""
@@ -98,7 +96,7 @@ class ModelInUse:
         return status.st_mtime_ns, status.st_ino
 
 
-def _spare_garbage_collector() -> None:
+def spare_garbage_collector() -> None:
     """Keep what stays (model, playbook, libraries) out of the collections to come.
 
     Walking all of it took 0.1 s each time, a sixth of all processor time under load; now it is done once a model.

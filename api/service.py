@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated
@@ -12,13 +12,13 @@ from fastapi import Depends, Request
 from limits import parse
 from sqlalchemy import Engine
 
-from api import metrics
+from api import keyring, metrics, template_record
 from api.chatwoot.deliverer import Deliverer
 from api.drift_watch import DriftWatch
 from api.insights.overview import Overviews
 from api.insights.plots import Drawer
 from api.keyring import KeyRing
-from api.model_in_use import ModelInUse, ModelState
+from api.model_in_use import ModelInUse
 from api.rate_limit import RateLimit
 from api.recorder import Recorder
 from api.sessions import Sessions
@@ -49,11 +49,11 @@ class Service:
 
 
 @asynccontextmanager
-async def run_service(settings: Settings, state: ModelState | None) -> AsyncIterator[Service]:
-    """Open the store, load the model, start what works beside the requests; end it in reverse.
+async def run_service(settings: Settings, model: ModelInUse) -> AsyncIterator[Service]:
+    """Open the store, start what works beside the requests; end it in reverse.
 
     Raises:
-        InputError: the store or the model cannot be opened.
+        InputError: the store cannot be opened.
     """
     engine = open_store(settings)
     keys = KeyRing(engine)
@@ -61,7 +61,6 @@ async def run_service(settings: Settings, state: ModelState | None) -> AsyncIter
     templates = TemplateRecord(engine)
     templates.load()
     recorder = Recorder(engine) if settings.record == "on" else None
-    model = ModelInUse(artifacts_dir(), state)
     chatwoot = Deliverer(engine, settings.chatwoot) if settings.chatwoot else None
     service = Service(
         settings=settings,
@@ -81,7 +80,12 @@ async def run_service(settings: Settings, state: ModelState | None) -> AsyncIter
         recorder.start()
         metrics.STORE_QUEUE.set_function(lambda: recorder.waiting)
     drift = DriftWatch(engine, model)
-    works = [keys.keep_fresh(), templates.keep_fresh(), model.watch(), drift.keep_fresh()]
+    works = [
+        _again_and_again(keyring.REFRESH_SECONDS, keys.load),
+        _again_and_again(template_record.REFRESH_SECONDS, templates.load),
+        model.watch(),
+        drift.keep_fresh(),
+    ]
     if chatwoot is not None:
         works.append(chatwoot.run())
     beside = [asyncio.create_task(work) for work in works]
@@ -94,6 +98,13 @@ async def run_service(settings: Settings, state: ModelState | None) -> AsyncIter
         if recorder is not None:
             await asyncio.to_thread(recorder.stop)
         engine.dispose()
+
+
+async def _again_and_again(pause_seconds: float, work: Callable[[], None]) -> None:
+    """Do it in a thread, a pause before each time, until cancelled."""
+    while True:
+        await asyncio.sleep(pause_seconds)
+        await asyncio.to_thread(work)
 
 
 def _service(request: Request) -> Service:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -33,9 +32,3 @@ class TemplateRecord:
             return
         if counts != self.counts:  # Another object, and all replies are ranked anew; see `Shelf.ranked`.
             self.counts = counts
-
-    async def keep_fresh(self) -> None:
-        """Read them again and again, until cancelled."""
-        while True:
-            await asyncio.sleep(REFRESH_SECONDS)
-            await asyncio.to_thread(self.load)

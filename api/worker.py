@@ -8,14 +8,21 @@ from fastapi import FastAPI
 
 from api import logs
 from api.app import create_app
+from api.model_in_use import spare_garbage_collector
 from api.settings import load_settings
 
 SWITCH_SECONDS = 0.0005  # The recorder's thread must not keep an answer waiting for Python's usual 5 ms.
 
 
 def create_worker() -> FastAPI:
-    """The service with its logs set up."""
+    """The service with its logs set up.
+
+    Raises:
+        InputError: a setting is wrong, or the model is missing or broken.
+    """
     settings = load_settings()
     logs.configure(settings.log_level)
     sys.setswitchinterval(SWITCH_SECONDS)
-    return create_app(settings=settings)
+    app = create_app(settings=settings)
+    spare_garbage_collector()
+    return app

@@ -27,6 +27,7 @@ from model.taxonomy import Head
 from model.text import normalise
 
 FROZEN = "frozen"
+SIGNIFICANCE = 0.05
 MAX_CHANGES = 200  # Messages listed of each kind; the counts are of all.
 METRIC_NAMES = {
     "问题类型 准确率": "issue_accuracy",
@@ -38,6 +39,8 @@ METRIC_NAMES = {
     "达到把握门槛的比例": "coverage",
     "其中的准确率": "coverage_accuracy",
 }
+_Codes = NDArray[np.str_]
+_Said = tuple[_Codes, dict[str, LabelReport]]  # Of one head: the likeliest label of each message, the metrics.
 _ABSENT = LabelReport(precision=0.0, recall=0.0, f1=0.0, support=0)
 
 
@@ -51,7 +54,7 @@ class Version:
 
 
 class McNemar(BaseModel):
-    """McNemar's exact test of the issue: messages that only one of the two has right; two-sided p-value.
+    """McNemar's exact test: messages that only one of the two has right; two-sided p-value.
 
     Source: McNemar, Psychometrika 12 (1947); exact by the binomial distribution.
     """
@@ -62,9 +65,17 @@ class McNemar(BaseModel):
     only_candidate: int
     p_value: float
 
+    @property
+    def may_be_chance(self) -> bool:
+        """Whether versions that are equally good differ as much often enough."""
+        return self.p_value >= SIGNIFICANCE
+
 
 class LabelChange(BaseModel):
-    """One label's F1 and recall; support is the number of gold messages."""
+    """One label's F1 and recall; support is the number of gold messages.
+
+    `mcnemar` is of the question whether a message has this label or another.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -76,6 +87,7 @@ class LabelChange(BaseModel):
     candidate_f1: float
     champion_recall: float
     candidate_recall: float
+    mcnemar: McNemar
 
 
 class Changed(BaseModel):
@@ -119,6 +131,7 @@ class Comparison(BaseModel):
     Attributes:
         evaluated_on: "frozen", or the labelled file.
         champion, candidate: metrics on the same messages.
+        mcnemar: of the issue.
         labels: of both heads, the largest loss first.
         lost: messages that only the champion has right, the candidate's surest mistakes first; gained: the reverse.
         new_labels: told apart, they decide nothing of the metrics; of all first, then by file.
@@ -211,45 +224,63 @@ def _compare(champion: Version, candidate: Version, messages: Sequence[Message],
     gold = np.array([message.issue for message in messages])
     right_before, right_after = before.best_issues() == gold, after.best_issues() == gold
     lost, gained = right_before & ~right_after, ~right_before & right_after
-    discordant = int(lost.sum() + gained.sum())
-    p_value = binomtest(int(lost.sum()), discordant).pvalue if discordant else 1.0
     return Comparison(
         champion_version=champion.name,
         candidate_version=candidate.name,
         evaluated_on=name,
         champion=old,
         candidate=new,
-        mcnemar=McNemar(only_champion=int(lost.sum()), only_candidate=int(gained.sum()), p_value=float(p_value)),
-        labels=_label_changes(champion, candidate, old, new),
+        mcnemar=_mcnemar(right_before, right_after),
+        labels=_label_changes(champion, candidate, (before, old), (after, new)),
         lost=_changed(lost, before, after),
         gained=_changed(gained, before, after),
         new_labels=_new_labels(champion, candidate),
     )
 
 
-def _label_changes(champion: Version, candidate: Version, old: Report, new: Report) -> list[LabelChange]:
+def _mcnemar(right_before: NDArray[np.bool_], right_after: NDArray[np.bool_]) -> McNemar:
+    lost, gained = int((right_before & ~right_after).sum()), int((~right_before & right_after).sum())
+    p_value = binomtest(lost, lost + gained).pvalue if lost + gained else 1.0
+    return McNemar(only_champion=lost, only_candidate=gained, p_value=float(p_value))
+
+
+def _label_changes(
+    champion: Version, candidate: Version, before: tuple[Predictions, Report], after: tuple[Predictions, Report]
+) -> list[LabelChange]:
     names: dict[tuple[Head, str], str] = {}
     for taxonomy in (candidate.classifier.taxonomy, champion.classifier.taxonomy):
         names |= {("issue", issue.code): issue.name for issue in taxonomy.issues}
         names |= {("customer", customer.code): customer.name for customer in taxonomy.customers}
-    heads: tuple[tuple[Head, dict[str, LabelReport], dict[str, LabelReport]], ...] = (
-        ("issue", old.issues, new.issues),
-        ("customer", old.customers, new.customers),
-    )
+    (told_before, old), (told_after, new) = before, after
+    issues = np.array([message.issue for message in told_before.messages])
+    customers = np.array([message.customer for message in told_before.messages])
+
+    def of_head(head: Head, gold: _Codes, before: _Said, after: _Said) -> list[LabelChange]:
+        (said_before, olds), (said_after, news) = before, after
+        return [
+            LabelChange(
+                head=head,
+                code=code,
+                name=names[head, code],
+                support=max(was.support, now.support),
+                champion_f1=was.f1,
+                candidate_f1=now.f1,
+                champion_recall=was.recall,
+                candidate_recall=now.recall,
+                mcnemar=_mcnemar((said_before == code) == (gold == code), (said_after == code) == (gold == code)),
+            )
+            for code in sorted({*olds, *news})
+            for was, now in [(olds.get(code, _ABSENT), news.get(code, _ABSENT))]
+        ]
+
     changes = [
-        LabelChange(
-            head=head,
-            code=code,
-            name=names[head, code],
-            support=max(before.support, after.support),
-            champion_f1=before.f1,
-            candidate_f1=after.f1,
-            champion_recall=before.recall,
-            candidate_recall=after.recall,
-        )
-        for head, olds, news in heads
-        for code in sorted({*olds, *news})
-        for before, after in [(olds.get(code, _ABSENT), news.get(code, _ABSENT))]
+        *of_head("issue", issues, (told_before.best_issues(), old.issues), (told_after.best_issues(), new.issues)),
+        *of_head(
+            "customer",
+            customers,
+            (told_before.best_customers(), old.customers),
+            (told_after.best_customers(), new.customers),
+        ),
     ]
     return sorted(changes, key=lambda change: change.candidate_f1 - change.champion_f1)
 

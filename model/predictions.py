@@ -52,6 +52,11 @@ class Predictions:
         best: NDArray[np.str_] = np.asarray(self.issue_codes)[self.issues.argmax(axis=1)]
         return best
 
+    def best_customers(self) -> NDArray[np.str_]:
+        """The likeliest customer type of each message, (n_messages,)."""
+        best: NDArray[np.str_] = np.asarray(self.customer_codes)[self.customers.argmax(axis=1)]
+        return best
+
     def take(self, places: Iterable[int]) -> Predictions:
         """Those of some messages, in the order given."""
         chosen = np.fromiter(places, dtype=np.intp)

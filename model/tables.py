@@ -21,7 +21,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from openpyxl import Workbook, load_workbook
+from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.utils.exceptions import IllegalCharacterError
 
@@ -29,6 +29,7 @@ from model.dataset import read_rows
 from model.errors import InputError
 from model.validated_yaml import read_lines
 from model.whole_file import written_aside
+from model.workbook import first_sheet
 
 BATCH = 10_000
 ROW_GROUP = 100_000  # Rows; the description of every group of a parquet file is kept until its end.
@@ -196,28 +197,22 @@ def _jsonl_rows(path: Path) -> Iterator[Row]:
 
 def _xlsx_rows(path: Path) -> Iterator[Row]:
     """Rows of the first sheet; what formulas showed when it was saved."""
-    book = load_workbook(path, read_only=True, data_only=True)
-    try:
-        sheet = book.worksheets[0]
-        sheet.reset_dimensions()  # Some programs write wrong ones.
-        header: list[str] | None = None
+    header: list[str] | None = None
+    blank = 0
+    for number, cells in enumerate(first_sheet(path), 1):
+        if header is None:
+            header = _xlsx_header(path, cells)
+            continue
+        if all(cell is None for cell in cells):
+            blank += 1  # Kept between rows; below the last they are formatting.
+            continue
+        if any(cell is not None for cell in cells[len(header) :]):
+            remedy = "name the columns in the first row"
+            raise InputError("more cells than the header", remedy=remedy, path=path, line=number)
+        for _ in range(blank):
+            yield dict.fromkeys(header)
         blank = 0
-        for number, cells in enumerate(sheet.iter_rows(values_only=True), 1):
-            if header is None:
-                header = _xlsx_header(path, cells)
-                continue
-            if all(cell is None for cell in cells):
-                blank += 1  # Kept between rows; below the last they are formatting.
-                continue
-            if any(cell is not None for cell in cells[len(header) :]):
-                remedy = "name the columns in the first row"
-                raise InputError("more cells than the header", remedy=remedy, path=path, line=number)
-            for _ in range(blank):
-                yield dict.fromkeys(header)
-            blank = 0
-            yield dict.fromkeys(header) | dict(zip(header, cells, strict=False))
-    finally:
-        book.close()
+        yield dict.fromkeys(header) | dict(zip(header, cells, strict=False))
 
 
 def _xlsx_header(path: Path, cells: tuple[object, ...]) -> list[str]:

@@ -169,7 +169,7 @@ def print_comparison(result: Comparison) -> None:
     test = result.mcnemar
     out.print(
         f"改对 {test.only_candidate} 条，改错 {test.only_champion} 条；McNemar 检验 p = {test.p_value:.3g}"
-        + ("（差别可能只是偶然）" if test.p_value >= 0.05 else "（差别不像偶然）")
+        + ("（差别可能只是偶然）" if test.may_be_chance else "（差别不像偶然）")
     )
     falls = [label for label in result.labels if label.candidate_f1 < label.champion_f1][:SHOWN_LABELS]
     rises = [label for label in result.labels[::-1] if label.candidate_f1 > label.champion_f1][:SHOWN_LABELS]

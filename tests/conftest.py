@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
+from filelock import FileLock
 from hypothesis import settings
 from playwright.sync_api import Browser
 from sqlalchemy import Engine
@@ -27,6 +28,19 @@ from tests.processes import Postgresql, find_postgresql, postgresql, serving
 from tests.small_data import write_small_data
 
 HOME = "http://127.0.0.1"
+SLOWEST = (
+    "test_contract",
+    "test_faults",
+    "test_retraining_loop",
+    "test_soak",
+    "test_notebooks",
+    "test_label_cli",
+    "test_inference",
+    "test_registry",
+    "test_tables",
+    "test_cluster",
+    "test_review_page",
+)
 
 settings.register_profile("project", deadline=None, max_examples=200)
 settings.load_profile("project")
@@ -42,22 +56,38 @@ def shouhou(*arguments: str, artifacts: Path | None = None, **variables: str) ->
     )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files that take longest come first, so that no worker is left with one of them at the end."""
+    items.sort(key=lambda item: SLOWEST.index(item.path.stem) if item.path.stem in SLOWEST else len(SLOWEST))
+
+
 @pytest.fixture(scope="session")
-def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that the workers of pytest-xdist have in common."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session")
+def artifacts(shared_folder: Path) -> Path:
     """Artifacts folder with a current version."""
-    folder = tmp_path_factory.mktemp("artifacts")
-    done = shouhou("train", "--output", str(folder), "--json")
-    assert done.returncode == 0, done.stderr
+    folder = shared_folder / "artifacts"
+    with FileLock(shared_folder / "artifacts.lock"):
+        if not folder.exists():
+            done = shouhou("train", "--output", str(folder), "--json")
+            assert done.returncode == 0, done.stderr
     return folder
 
 
 @pytest.fixture(scope="session")
-def small_artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def small_artifacts(shared_folder: Path) -> Path:
     """Artifacts folder with one version, trained in seconds on a sample of the shipped data."""
-    folder = tmp_path_factory.mktemp("small")
-    data = write_small_data(folder / "data", without="dlg_mixed")
-    done = shouhou("train", "--data", str(data), "--output", str(folder / "artifacts"))
-    assert done.returncode == 0, done.stderr
+    folder = shared_folder / "small"
+    with FileLock(shared_folder / "small.lock"):
+        if not folder.exists():
+            data = write_small_data(folder / "data", without="dlg_mixed")
+            done = shouhou("train", "--data", str(data), "--output", str(folder / "artifacts"))
+            assert done.returncode == 0, done.stderr
     return folder / "artifacts"
 
 

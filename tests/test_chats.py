@@ -7,6 +7,7 @@ import json
 import threading
 from collections import Counter
 from pathlib import Path
+from zipfile import ZipFile
 
 import pandas as pd
 import pytest
@@ -275,6 +276,18 @@ def test_a_half_written_xlsx(tmp_path: Path) -> None:
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(InputError, match="not an Excel file"):
         texts(path)
+
+
+def test_an_xlsx_that_tells_wrong_dimensions(tmp_path: Path) -> None:
+    """Some programs write A1 for a whole sheet."""
+    path = tmp_path / "a.xlsx"
+    with ZipFile(WEEK / "douyin.xlsx") as good, ZipFile(path, "w") as wrong:
+        for name in good.namelist():
+            content = good.read(name)
+            if name == "xl/worksheets/sheet1.xml":
+                content = content.replace(b"<sheetViews>", b'<dimension ref="A1"/><sheetViews>')
+            wrong.writestr(name, content)
+    assert texts(path) == texts(WEEK / "douyin.xlsx")
 
 
 @pytest.mark.parametrize(

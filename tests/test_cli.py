@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -78,11 +83,18 @@ def test_predict_reads_a_byte_order_mark(artifacts: Path, tmp_path: Path) -> Non
     assert next(iter(csv.DictReader(target.open(encoding="utf-8"))))["issue"] == "missing_item"
 
 
-@pytest.mark.parametrize(("name", "content"), [("in.xlsx", b"not a zip"), ("in.parquet", b"PAR1"), ("in.jsonl", b"{")])
-def test_broken_files_of_other_formats(artifacts: Path, tmp_path: Path, name: str, content: bytes) -> None:
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("in.xlsx", b"not a zip", "not an Excel file"),
+        ("in.parquet", b"PAR1", "not a readable parquet file"),
+        ("in.jsonl", b"{", "not a readable JSON line"),
+    ],
+)
+def test_broken_files_of_other_formats(artifacts: Path, tmp_path: Path, name: str, content: bytes, words: str) -> None:
     (tmp_path / name).write_bytes(content)
     arguments = ("--input", str(tmp_path / name), "--output", str(tmp_path / "out.csv"))
-    assert "not a readable" in one_line(shouhou("predict", *arguments, artifacts=artifacts))
+    assert words in one_line(shouhou("predict", *arguments, artifacts=artifacts))
     assert not (tmp_path / "out.csv").exists()
 
 
@@ -91,6 +103,19 @@ def test_predict_cannot_write(artifacts: Path, tmp_path: Path) -> None:
     source.write_text("text\n漏了\n", encoding="utf-8")
     arguments = ("--input", str(source), "--output", str(tmp_path / "gone" / "out.csv"))
     assert "cannot write" in one_line(shouhou("predict", *arguments, artifacts=artifacts))
+
+
+def test_sigterm_leaves_nothing_half_written(small_artifacts: Path, tmp_path: Path) -> None:
+    source, target = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_text("text\n" + "什么时候发货\n" * 200_000, encoding="utf-8")
+    command = [sys.executable, "-m", "model.cli", "predict", "--input", str(source), "--output", str(target)]
+    with subprocess.Popen(command, env={**os.environ, "SHOUHOU_ARTIFACTS": str(small_artifacts)}) as predicting:
+        while list(tmp_path.iterdir()) == [source]:
+            assert predicting.poll() is None
+            time.sleep(0.02)
+        predicting.terminate()
+    assert predicting.returncode == 128 + signal.SIGTERM
+    assert list(tmp_path.iterdir()) == [source]
 
 
 def test_evaluate(artifacts: Path, tmp_path: Path) -> None:

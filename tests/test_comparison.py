@@ -26,6 +26,7 @@ from model.promotions import history
 from tests.conftest import shouhou
 from tests.small_data import Row, add_voice, write_small_data
 
+CHATS = Path(__file__).parent / "data" / "week" / "labels.csv"
 WEEK = "dlg_mixed"  # A voice that the small model has not seen.
 LENIENT = Gate(
     accuracy_drop_points=0.5,
@@ -66,6 +67,15 @@ def answering(predictions: Predictions, places: Iterable[int], right: bool) -> P
 def rights(predictions: Predictions) -> list[int]:
     gold = np.array([message.issue for message in predictions.messages])
     return np.flatnonzero(predictions.best_issues() == gold).tolist()
+
+
+def shuffled(messages: Sequence[Message], share: float) -> list[Message]:
+    """Messages of which a share has each other's issues."""
+    dice = random.Random(0)
+    places = dice.sample(range(len(messages)), int(share * len(messages)))
+    issues = dice.sample([messages[place].issue for place in places], len(places))
+    mixed = dict(zip(places, issues, strict=True))
+    return [replace(message, issue=mixed.get(i, message.issue)) for i, message in enumerate(messages)]
 
 
 def with_messages(champion: Version, messages: Sequence[Message]) -> Version:
@@ -126,9 +136,22 @@ def test_a_fall_of_one_label(champion: Version) -> None:
     support = next(label.support for label in result.labels if label.code == "invoice")
     strict = LENIENT.model_copy(update={"label_drop_points": 5, "label_min_examples": support})
     (told,) = refusals(result, strict)
-    assert re.match(rf"发票（invoice，{support} 条）的 F1 由 .* 降到 .*，超过 5 个点", told)
+    lost = len(of_label) // 3
+    assert re.match(
+        rf"发票（invoice，{support} 条）的 F1 由 .* 降到 .*，超过 5 个点；.*改错 {lost} 条、改对 \d+ 条", told
+    )
+    assert "不像偶然" in told
     assert refusals(result, strict.model_copy(update={"label_min_examples": support + 1})) == []
     assert result.labels[0].code == "invoice"
+
+
+def test_a_fall_that_may_be_chance_is_refused_and_told_so(champion: Version) -> None:
+    held_out = champion.held_out
+    of_label = [i for i in rights(held_out) if held_out.messages[i].issue == "invoice"]
+    result = compare(champion, candidate_of(champion, answering(held_out, of_label[:3], right=False)))
+    strict = LENIENT.model_copy(update={"label_drop_points": 1})
+    (told,) = [reason for reason in refusals(result, strict) if "invoice" in reason]
+    assert "改错 3 条、改对 0 条，可能只是偶然（p = 0.25）：多标" in told
 
 
 def test_new_labels_decide_nothing_but_that_they_are_plausible(champion: Version, week: list[Message]) -> None:
@@ -140,24 +163,26 @@ def test_new_labels_decide_nothing_but_that_they_are_plausible(champion: Version
 
 
 def test_shuffled_labels_are_refused(champion: Version, week: list[Message]) -> None:
-    labels = [message.issue for message in week]
-    random.Random(0).shuffle(labels)
-    poisoned = [replace(message, issue=label) for message, label in zip(week, labels, strict=True)]
-    told = refusals(compare(champion, with_messages(champion, poisoned)), load_gate())
+    told = refusals(compare(champion, with_messages(champion, shuffled(week, 1))), load_gate())
     assert len(told) == 2
     assert all("像是标乱了" in reason for reason in told)
     assert any(f"{WEEK}.csv" in reason for reason in told)
 
 
+def test_a_week_is_refused_when_half_of_its_labels_are_shuffled(champion: Version) -> None:
+    week = read_messages(CHATS, champion.classifier.taxonomy)
+    assert refusals(compare(champion, with_messages(champion, week)), load_gate()) == []
+    result = compare(champion, with_messages(champion, shuffled(week, 0.5)))
+    assert 0.5 < result.new_labels[0].champion_agrees / result.new_labels[0].champion_expected < 0.6
+    assert len(refusals(result, load_gate())) == 2
+
+
 def test_old_labels_that_were_shuffled_are_refused(champion: Version) -> None:
     """The champion's labels decide what is right; that others have changed is told apart."""
     held_out = champion.held_out
-    labels = [message.issue for message in held_out.messages]
-    random.Random(0).shuffle(labels)
-    shuffled = [replace(message, issue=label) for message, label in zip(held_out.messages, labels, strict=True)]
-    result = compare(champion, candidate_of(champion, replace(held_out, messages=shuffled)))
+    result = compare(champion, candidate_of(champion, replace(held_out, messages=shuffled(held_out.messages, 1))))
     assert result.champion == result.candidate
-    assert result.new_labels[0].relabelled == result.new_labels[0].n > 0.9 * len(labels)
+    assert result.new_labels[0].relabelled == result.new_labels[0].n > 0.9 * len(held_out.messages)
     assert all("像是标乱了" in reason for reason in refusals(result, load_gate()))
     assert refusals(result, load_gate())
 

@@ -133,6 +133,18 @@ def test_sheets_that_are_none(tmp_path: Path) -> None:
         label_sheet.read_sheet(path, "小王")
 
 
+def test_a_sheet_whose_rows_end_early(tmp_path: Path) -> None:
+    """As a program writes them that leaves out empty cells."""
+    path = tmp_path / "a.xlsx"
+    book = openpyxl.Workbook()
+    book.worksheets[0].append(["编号", "版本", "消息", "问题类型", "次要问题", "客户类型"])
+    book.worksheets[0].append([1, 1, "碎了两袋", "破损撒漏"])
+    book.worksheets[0].append([2, 1, "少了一包"])
+    book.save(path)
+    (answer,) = label_sheet.read_sheet(path, "小王")
+    assert (answer.item_id, answer.issue, answer.secondary, answer.customer) == (1, "破损撒漏", (), "")
+
+
 def test_conflicts_are_shown_and_nothing_is_overwritten(engine: Engine, taxonomy: Taxonomy) -> None:
     first, second = items_of(engine, "碎了两袋", "少了一包")
     decide(engine, first.id, Label("spoilage", (), "calm"), "小李", 1)

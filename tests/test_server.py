@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import httpx2 as httpx
+import pytest
 
 from tests.processes import free_port, serving
 
@@ -46,14 +47,15 @@ def test_a_port_in_use_is_one_line(artifacts: Path, tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_a_broken_artifact_is_one_line(artifacts: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_broken_artifact_is_one_line(artifacts: Path, tmp_path: Path, workers: str) -> None:
     version = (artifacts / "current").read_text().strip()
     (tmp_path / version).mkdir()
     (tmp_path / "current").write_text(version)
     (tmp_path / version / "manifest.json").write_bytes((artifacts / version / "manifest.json").read_bytes())
     (tmp_path / version / "model.joblib").write_bytes(b"cut short")
     done = subprocess.run(
-        [sys.executable, "-m", "model.cli", "serve", "--port", str(free_port())],
+        [sys.executable, "-m", "model.cli", "serve", "--port", str(free_port()), "--workers", workers],
         env={**os.environ, "SHOUHOU_ARTIFACTS": str(tmp_path), "SHOUHOU_DATA": str(tmp_path / "data")},
         capture_output=True,
         text=True,
@@ -61,4 +63,21 @@ def test_a_broken_artifact_is_one_line(artifacts: Path, tmp_path: Path) -> None:
     )
     assert done.returncode == 2
     assert "run `shouhou train`" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_shops_broken_playbook_is_one_line(artifacts: Path, tmp_path: Path, workers: str) -> None:
+    (tmp_path / "playbook").mkdir()
+    (tmp_path / "playbook" / "remedies.yaml").write_text("- id: [")
+    places = {"SHOUHOU_PLAYBOOK_DIR": str(tmp_path / "playbook"), "SHOUHOU_DATA": str(tmp_path / "data")}
+    done = subprocess.run(
+        [sys.executable, "-m", "model.cli", "serve", "--port", str(free_port()), "--workers", workers],
+        env={**os.environ, "SHOUHOU_ARTIFACTS": str(artifacts), **places},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert [line for line in done.stderr.splitlines() if line.startswith("错误：") and "remedies.yaml" in line]
     assert "Traceback" not in done.stderr

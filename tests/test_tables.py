@@ -140,7 +140,7 @@ def test_xlsx_keeps_values_and_blank_rows(tmp_path: Path) -> None:
         ("in.jsonl", b'{"text": "x"}\n[1]\n', ":2: not a JSON object"),
         ("in.jsonl", b'{"message": "x"}\n', "no column text (found: message)"),
         ("in.jsonl", b"\n", "no rows"),
-        ("in.xlsx", b"PK", "not a readable xlsx file"),
+        ("in.xlsx", b"PK", "not an Excel file"),
         ("in.parquet", b"PAR1PAR1", "not a readable parquet file"),
         ("in.txt", b"text", "unknown format '.txt'"),
     ],

@@ -12,12 +12,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 from rich.table import Table
-from sqlalchemy.exc import SQLAlchemyError
 
 from api.settings import load_settings
-from api.store.database import open_store
+from api.store.database import open_store, store_failures
 from model.cli import JsonFlag, err, out, progress_bar
-from model.errors import InputError
 from model.paths import TRAINING_DATA
 
 if TYPE_CHECKING:
@@ -33,6 +31,7 @@ def chats() -> None:
 
 
 @app.command("import")
+@store_failures()
 def import_(
     files: Annotated[
         list[Path],
@@ -82,14 +81,7 @@ def import_(
                     writer.writerow([path.name, line.row, storable(line.speaker or ""), reason, content])
 
             lines = read_chats(path, named, agents)
-            try:
-                import_chats(engine, path.name, lines, in_training, agents, told)
-            except SQLAlchemyError as error:
-                raise InputError(
-                    f"the store failed after {counted.total()} lines ({str(getattr(error, 'orig', error))[:80]})",
-                    remedy="check its disk, then run the same command again: it goes on where it stopped",
-                    path=path,
-                ) from error
+            import_chats(engine, path.name, lines, in_training, agents, told)
             bar.update(task, total=counted.total())
             return counted
 

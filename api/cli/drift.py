@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from api.settings import load_settings
-from api.store.database import open_store
+from api.store.database import open_store, store_failures
 from api.store.recent import recent_messages
 from model.cli import JsonFlag, err, out
 from model.paths import artifacts_dir
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 MAX_MESSAGES = 50_000
 
 
+@store_failures()
 def drift(
     days: Annotated[int, typer.Option(min=1, max=3650, help="看最近多少天的消息。")] = 7,
     input_file: Annotated[

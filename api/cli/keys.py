@@ -11,7 +11,7 @@ from rich.table import Table
 
 from api.settings import load_settings
 from api.store.clock import as_datetime
-from api.store.database import open_store
+from api.store.database import open_store, store_failures
 from api.store.keys import ApiKey, Scope, create_key, list_keys, revoke_key
 from model.cli import JsonFlag, err, out
 from model.errors import InputError
@@ -20,6 +20,7 @@ app = typer.Typer(help="接口密钥：新建、列出、吊销。", no_args_is_
 
 
 @app.command()
+@store_failures()
 def create(
     name: Annotated[str, typer.Option(help="给谁用的，例如 “旗舰店客服插件”。")],
     scope: Annotated[list[Scope], typer.Option(help="权限，可写多次：recommend 取建议，feedback 交反馈，admin 管理。")],
@@ -37,6 +38,7 @@ def create(
 
 
 @app.command("list")
+@store_failures()
 def list_(as_json: JsonFlag = False) -> None:
     """列出所有密钥（不含密钥本身）。"""
     keys = list_keys(open_store(load_settings()))
@@ -53,6 +55,7 @@ def list_(as_json: JsonFlag = False) -> None:
 
 
 @app.command()
+@store_failures()
 def revoke(key_id: Annotated[str, typer.Argument(metavar="编号")], as_json: JsonFlag = False) -> None:
     """吊销密钥：各进程一两秒内不再接受它。"""
     if not revoke_key(open_store(load_settings()), key_id):

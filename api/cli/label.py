@@ -15,7 +15,7 @@ from rich.table import Table
 
 from api.settings import load_settings
 from api.store import label_queue
-from api.store.database import open_store
+from api.store.database import open_store, store_failures
 from api.store.label_queue import NewItem, Origin
 from model.cli import SHOWN, JsonFlag, err, out
 from model.derived_facts import CHINA
@@ -35,6 +35,7 @@ WhoOption = Annotated[str | None, typer.Option(help="谁来标，默认是登录
 
 
 @app.callback(invoke_without_command=True)
+@store_failures()
 def label(context: typer.Context, as_json: JsonFlag = False) -> None:
     """标注：先标哪些、导出、收回、写进训练数据。不带子命令时显示进度和下一步。"""
     if context.invoked_subcommand is not None:
@@ -75,6 +76,7 @@ def label(context: typer.Context, as_json: JsonFlag = False) -> None:
 
 
 @app.command()
+@store_failures()
 def export(
     output: Annotated[
         Path, typer.Option(help="写成 .xlsx（表格）或 .json（Label Studio 任务，旁边另写界面配置 .xml）。")
@@ -126,6 +128,7 @@ def export(
 
 
 @app.command()
+@store_failures()
 def take(
     file: Annotated[Path, typer.Argument(metavar="文件", help="填好的 .xlsx，或 Label Studio 导出的 JSON。")],
     who: WhoOption = None,
@@ -203,6 +206,7 @@ def _told_label(label: Label | None) -> str:
 
 
 @app.command()
+@store_failures()
 def propose(
     n: Annotated[int, typer.Option("-n", min=1, help="最多提几条。")] = 100,
     data: DataOption = TRAINING_DATA,
@@ -243,6 +247,7 @@ def propose(
 
 
 @app.command()
+@store_failures()
 def write(data: DataOption = TRAINING_DATA, as_json: JsonFlag = False) -> None:
     """把标好的写进训练数据：新消息进本周的文件，已有的消息就地改标。写完就可以 shouhou train。"""
     from model.training_files import Confirmed, Outcome, write_labels

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import tempfile
+from contextlib import nullcontext
 from typing import Annotated
 
 import typer
 
+from api.store.database import open_store, store_failures
 from model.cli import err, train
 from model.errors import InputError
 
@@ -18,6 +21,7 @@ KEEP_ALIVE_SECONDS = 75  # Longer than nginx keeps its own side (60), so that it
 SLOW_WORKER_SECONDS = 30  # A worker that loads a model on a busy machine is not dead.
 
 
+@store_failures()
 def serve(
     host: Annotated[str, typer.Option(envvar="SHOUHOU_HOST", help="监听地址。")] = "127.0.0.1",
     port: Annotated[int, typer.Option(envvar="SHOUHOU_PORT", min=1, max=65535, help="端口。")] = 8000,
@@ -26,8 +30,8 @@ def serve(
     """启动服务；还没有模型时先训练一个。"""
     import uvicorn
 
+    from api.model_in_use import load_state
     from api.settings import is_loopback, load_settings
-    from api.store.database import open_store
     from api.store.keys import list_keys
     from model import registry
     from model.paths import artifacts_dir
@@ -44,15 +48,17 @@ def serve(
     if registry.current_version(artifacts) is None:
         err.print("还没有模型，先训练一个……")
         train()
-    registry.load(artifacts)  # A broken artifact is told here, in one line, not by every worker.
+    if workers > 1:
+        load_state(artifacts)  # What is broken is told here, once. A single worker is this process and tells it itself.
     _check_port(host, port)
     err.print(f"售后参谋 http://{host}:{port} ，接口文档 /docs", markup=False)
     if not keys:
         err.print("还没有接口密钥：本机任何程序都可以直接调用。新建密钥：shouhou keys create", style="yellow")
     if settings.chatwoot_missing:
         err.print(f"Chatwoot 没有启用，还缺 {'、'.join(settings.chatwoot_missing)}", style="yellow")
-    with tempfile.TemporaryDirectory(prefix="shouhou-metrics-") as folder:
-        if workers > 1:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # uvicorn drains, then sends it once more to end by it.
+    with tempfile.TemporaryDirectory(prefix="shouhou-metrics-") if workers > 1 else nullcontext() as folder:
+        if folder is not None:
             os.environ[METRICS_FOLDER] = folder
         uvicorn.run(
             "api.worker:create_worker",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -11,11 +10,11 @@ from typing import Annotated
 import typer
 
 from api.settings import load_settings
-from api.store.database import open_store
+from api.store.database import open_store, store_failures
 from api.store.retention import export as rows_of
 from api.store.retention import purge as delete_old
 from model.cli import JsonFlag, err, out, progress_bar
-from model.errors import InputError
+from model.whole_file import whole_file
 
 app = typer.Typer(help="数据库：清理、导出。", no_args_is_help=True)
 
@@ -29,6 +28,7 @@ class Exported(StrEnum):
 
 
 @app.command()
+@store_failures()
 def purge(
     days: Annotated[int | None, typer.Option(min=0, help="保留天数，默认取 SHOUHOU_RETENTION_DAYS。")] = None,
     as_json: JsonFlag = False,
@@ -44,6 +44,7 @@ def purge(
 
 
 @app.command()
+@store_failures()
 def export(
     what: Annotated[Exported, typer.Argument(help="导出哪张表。")],
     output: Annotated[Path, typer.Option(help="结果文件（jsonl，每行一条）。")],
@@ -51,22 +52,13 @@ def export(
 ) -> None:
     """导出为 jsonl；文件要么完整，要么不出现。"""
     engine = open_store(load_settings())
-    aside = output.with_name(f".{output.name}.partial")
     rows = 0
-    try:
-        with progress_bar() as bar, aside.open("w", encoding="utf-8") as file:
-            task = bar.add_task("导出", total=None)
-            for row in rows_of(engine, what):
-                file.write(json.dumps(row, ensure_ascii=False) + "\n")
-                rows += 1
-                bar.update(task, completed=rows)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(output)
-    except OSError as error:
-        raise InputError(f"cannot write ({error.strerror})", remedy="check folder and space", path=output) from error
-    finally:
-        aside.unlink(missing_ok=True)
+    with whole_file(output) as aside, progress_bar() as bar, aside.open("w", encoding="utf-8") as file:
+        task = bar.add_task("导出", total=None)
+        for row in rows_of(engine, what):
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            rows += 1
+            bar.update(task, completed=rows)
     if as_json:
         print(json.dumps({"rows": rows, "output": str(output)}, ensure_ascii=False))
     else:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
@@ -35,11 +37,29 @@ def open_store(settings: Settings) -> Engine:
     try:
         upgrade(engine)
     except (SQLAlchemyError, sqlite3.Error) as error:
-        reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
         where = engine.url.render_as_string(hide_password=True)
         remedy = "check SHOUHOU_DATA (folder, rights, free space) or SHOUHOU_DATABASE_URL"
-        raise InputError(f"the store cannot be opened ({reason})", remedy=remedy, path=where) from error
+        raise InputError(f"the store cannot be opened ({_reason(error)})", remedy=remedy, path=where) from error
     return engine
+
+
+@contextmanager
+def store_failures() -> Iterator[None]:
+    """Around a command, which can be run again: a store that fails in the middle of it is told in one line.
+
+    Raises:
+        InputError: the store failed; what was not committed is not in it.
+    """
+    try:
+        yield
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        remedy = "check its disk or server, then run the same command again: what was stored stays"
+        raise InputError(f"the store failed ({_reason(error)})", remedy=remedy) from error
+
+
+def _reason(error: Exception) -> str:
+    told = str(getattr(error, "orig", None) or error).strip()
+    return told.splitlines()[0] if told else type(error).__name__
 
 
 def connect(settings: Settings) -> Engine:

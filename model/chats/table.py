@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import csv
 import json
-import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
-from openpyxl.utils.exceptions import InvalidFileException
 
 from model.chats.columns import Columns, find_columns
 from model.chats.encoding import text_encoding
 from model.chats.line import ChatLine, read_time
 from model.errors import InputError
+from model.workbook import first_sheet
 
 BATCH = 1_000
 MAX_LINE_CHARS = 1_000_000  # Of a jsonl file: a longer line is no chat and must not fill the memory.
@@ -52,29 +49,15 @@ def read_csv(path: Path, named: Columns) -> Iterator[ChatLine]:
 
 def read_xlsx(path: Path, named: Columns) -> Iterator[ChatLine]:
     """Rows of the first sheet; its first row that is not empty is the header."""
-    try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except OSError as error:
-        raise InputError(f"cannot be read ({error.strerror or error})", remedy="check the path", path=path) from error
-    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise InputError("not an Excel file (.xlsx), or damaged", remedy="save it again as .xlsx", path=path) from error
-    try:
-        sheet = book.worksheets[0] if book.worksheets else None
-        if sheet is None:
-            raise InputError("no sheet", remedy="put the chats on the first sheet", path=path)
-        rows = enumerate(sheet.iter_rows(values_only=True), 1)
-        header = next((cells for _, cells in rows if any(cell is not None for cell in cells)), None)
-        if header is None:
-            raise InputError("the first sheet is empty", remedy="put the chats on it", path=path)
-        names = ["" if cell is None else str(cell).strip() for cell in header]
-        columns = find_columns(names, named, path)
-        for row, cells in rows:
-            if any(cell is not None for cell in cells):
-                yield _chat_line(row, dict(zip(names, cells, strict=False)), columns)
-    except (zipfile.BadZipFile, zlib.error, SyntaxError, EOFError) as error:  # SyntaxError: broken XML.
-        raise InputError("damaged within", remedy="save it again as .xlsx", path=path) from error
-    finally:
-        book.close()
+    rows = enumerate(first_sheet(path), 1)
+    header = next((cells for _, cells in rows if any(cell is not None for cell in cells)), None)
+    if header is None:
+        raise InputError("the first sheet is empty", remedy="put the chats on it", path=path)
+    names = ["" if cell is None else str(cell).strip() for cell in header]
+    columns = find_columns(names, named, path)
+    for row, cells in rows:
+        if any(cell is not None for cell in cells):
+            yield _chat_line(row, dict(zip(names, cells, strict=False)), columns)
 
 
 def read_jsonl(path: Path, named: Columns) -> Iterator[ChatLine]:
