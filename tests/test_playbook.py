@@ -276,7 +276,9 @@ def test_ranking_learns_and_three_clicks_do_not_rule(playbook: Playbook, taxonom
         prediction, "什么时候发货", top_k=3, record={second: Acceptance(shown=200, chosen=150, edited=20)}
     ).replies
     assert often[0].template_id == second
-    assert any("采用记录" in reason for reason in often[0].why)
+    assert "采用记录：出现200次，原样用130次，改后用20次" in often[0].why
+    changed, kept = Acceptance(shown=200, chosen=150, edited=150), Acceptance(shown=200, chosen=150)
+    assert Acceptance(shown=200).rate < changed.rate < kept.rate
     few = adviser.advise(prediction, "什么时候发货", top_k=3, record={second: Acceptance(shown=3, chosen=3)}).replies
     assert few[0].score - plain[0].score < 0.05
 
