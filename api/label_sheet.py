@@ -130,16 +130,14 @@ def read_sheet(path: Path, who: str) -> list[Answer]:
         finally:
             book.close()
     except FileNotFoundError as error:
-        raise InputError("no such file", remedy="check the path", path=path) from error
+        raise InputError("没有这个文件", remedy="检查路径", path=path) from error
     except (zipfile.BadZipFile, zlib.error, KeyError, ValueError, OSError, IndexError, SyntaxError, EOFError) as error:
-        raise InputError("not an Excel file (.xlsx), or damaged", remedy="save it again as .xlsx", path=path) from error
+        raise InputError("不是 Excel 文件（.xlsx），或已损坏", remedy="请另存为 .xlsx", path=path) from error
     header = [str(cell or "").strip() for cell in (rows[0] if rows else ())]
     places = {}
     for name in (ID, VERSION, TEXT, ISSUE, SECONDARY, CUSTOMER):
         if name not in header:
-            raise InputError(
-                f"no column {name}", remedy="fill in the file that `shouhou label export` wrote", path=path, line=1
-            )
+            raise InputError(f"没有 {name} 这一列", remedy="请用 shouhou label export 写的文件来填", path=path, line=1)
         places[name] = header.index(name)
     answers = []
     for number, row in enumerate(rows[1:], 2):
@@ -147,7 +145,7 @@ def read_sheet(path: Path, who: str) -> list[Answer]:
         if not cells[ISSUE]:
             continue
         if not (cells[ID].isdecimal() and cells[VERSION].isdecimal()):
-            raise InputError(f"{ID} or {VERSION} is no number", remedy="do not change them", path=path, line=number)
+            raise InputError(f"{ID}或{VERSION}不是数字", remedy="请不要改动这两列", path=path, line=number)
         answers.append(
             Answer(
                 place=f"第 {number} 行",

@@ -33,6 +33,7 @@ def main() -> None:
         _help_desk(browser, url)
         _playbook(browser, url)
         _review(browser, url, Path(data))
+        _insights(browser, url, Path(data))
 
 
 def _panel(browser: Browser, url: str) -> None:

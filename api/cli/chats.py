@@ -86,8 +86,8 @@ def import_(
                 import_chats(engine, path.name, lines, in_training, agents, told)
             except SQLAlchemyError as error:
                 raise InputError(
-                    f"the store failed after {counted.total()} lines ({str(getattr(error, 'orig', error))[:80]})",
-                    remedy="check its disk, then run the same command again: it goes on where it stopped",
+                    f"数据库在第 {counted.total()} 行后出错（{str(getattr(error, 'orig', error))[:80]}）",
+                    remedy="检查它的磁盘，再运行同一条命令，会接着做",
                     path=path,
                 ) from error
             bar.update(task, total=counted.total())
@@ -107,7 +107,7 @@ def import_(
     for column in ("文件", "行", "已取", "没取", "原因"):
         table.add_column(column, justify="right" if column in {"行", "已取", "没取"} else "left")
     for path, n in reasons.items():
-        why = "，".join(f"{reason} {n[reason]}" for reason in Skip if n[reason])
+        why = "\n".join(f"{reason} {n[reason]}" for reason in Skip if n[reason])
         table.add_row(escape(path.name), str(n.total()), str(n[None]), str(n.total() - n[None]), why)
     out.print(table)
     if rejected is not None:

@@ -64,7 +64,7 @@ def export(
             os.fsync(file.fileno())
         aside.replace(output)
     except OSError as error:
-        raise InputError(f"cannot write ({error.strerror})", remedy="check folder and space", path=output) from error
+        raise InputError(f"写不了（{error.strerror}）", remedy="检查文件夹和空间", path=output) from error
     finally:
         aside.unlink(missing_ok=True)
     if as_json:
