@@ -156,7 +156,7 @@ def test_mistakes_show_before_anything_is_written(tmp_path: Path, name: str, con
         copy(source, tmp_path / "out.csv")
     assert f"{source}{words}" in str(told.value) or (words[0] != ":" and words in str(told.value))
     assert list(tmp_path.iterdir()) == [source]
-    if "already there" not in words:
+    if "已经有" not in words:
         with pytest.raises(InputError):
             predict_file(never, source, tmp_path / "out.csv", lambda _done, _rows: None)
 
@@ -175,7 +175,7 @@ def test_a_parquet_file_damaged_in_the_middle_leaves_nothing(tmp_path: Path) -> 
 @pytest.mark.parametrize(("text", "words"), [("x" * 40_000, "一格有 40000 字"), ("\x0b", "控制字符")])
 def test_excel_says_what_it_cannot_hold(tmp_path: Path, text: str, words: str) -> None:
     source = written_csv(tmp_path / "in.csv", [["text"], ["x"], [text]])
-    with pytest.raises(InputError, match=rf"in\.csv: row 3: .*{words}"):
+    with pytest.raises(InputError, match=rf"in\.csv: 第 3 行：.*{words}"):
         copy(source, tmp_path / "out.xlsx")
     assert list(tmp_path.iterdir()) == [source]
 
