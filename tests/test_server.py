@@ -60,5 +60,5 @@ def test_a_broken_artifact_is_one_line(artifacts: Path, tmp_path: Path) -> None:
         timeout=60,
     )
     assert done.returncode == 2
-    assert "先运行 shouhou train" in done.stderr
+    assert "运行 shouhou train" in done.stderr
     assert "Traceback" not in done.stderr
