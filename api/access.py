@@ -139,8 +139,13 @@ def _unauthorized(scope: Scope) -> Response:
 
 
 def _to_sign_in(scope: Scope) -> Response:
-    """The way to sign in. A link on another site comes without the Strict cookie; our own page asks again with it."""
-    if dict(scope["headers"]).get(b"sec-fetch-site") == b"cross-site":
+    """The way to sign in. A link on another site comes without the Strict cookie; our own page asks again with it.
+
+    In a help desk's frame that page could not be shown, and the cookie there is not Strict.
+    """
+    headers = dict(scope["headers"])
+    is_link = headers.get(b"sec-fetch-dest") == b"document"
+    if is_link and headers.get(b"sec-fetch-site") == b"cross-site":
         return HTMLResponse('<!doctype html><meta http-equiv="refresh" content="0">')
     query = scope["query_string"].decode("latin-1")
     wanted = scope["path"] + (f"?{query}" if query else "")

@@ -127,9 +127,7 @@ def read_sheet(path: Path, who: str) -> list[Answer]:
     places = {}
     for name in (ID, VERSION, TEXT, ISSUE, SECONDARY, CUSTOMER):
         if name not in header:
-            raise InputError(
-                f"no column {name}", remedy="fill in the file that `shouhou label export` wrote", path=path, line=1
-            )
+            raise InputError(f"没有 {name} 这一列", remedy="请用 shouhou label export 写的文件来填", path=path, line=1)
         places[name] = header.index(name)
     answers = []
     for number, row in enumerate(rows[1:], 2):
@@ -137,7 +135,7 @@ def read_sheet(path: Path, who: str) -> list[Answer]:
         if not cells[ISSUE]:
             continue
         if not (cells[ID].isdecimal() and cells[VERSION].isdecimal()):
-            raise InputError(f"{ID} or {VERSION} is no number", remedy="do not change them", path=path, line=number)
+            raise InputError(f"{ID}或{VERSION}不是数字", remedy="请不要改动这两列", path=path, line=number)
         answers.append(
             Answer(
                 place=f"第 {number} 行",

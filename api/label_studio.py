@@ -146,7 +146,7 @@ def read_export(path: Path) -> tuple[list[Answer], list[str]]:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
         raise InputError(
-            f"not a Label Studio export ({where}: {first['msg']})"[:300], remedy="export in the format JSON", path=path
+            f"不是 Label Studio 的导出（{where}: {first['msg']}）"[:300], remedy="请按 JSON 格式导出", path=path
         ) from error
     answers, disagreements = [], []
     for number, task in enumerate(tasks, 1):

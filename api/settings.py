@@ -23,7 +23,7 @@ _ORIGIN = re.compile(r"(https?)://([a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?"
 def _printable(secret: SecretStr) -> SecretStr:
     value = secret.get_secret_value()
     if not (value.isascii() and value.isprintable() and value == value.strip()):
-        raise ValueError("must be printable ASCII without blanks around it")
+        raise ValueError("只能是可见的 ASCII 字符，前后不能有空格")
     return secret
 
 
@@ -62,7 +62,7 @@ class Settings(BaseSettings):
     @classmethod
     def _postgresql(cls, url: str | None) -> str | None:
         if url is not None and not url.startswith(("postgresql://", "postgresql+psycopg://")):
-            raise ValueError("must start with postgresql://; leave it out for SQLite")
+            raise ValueError("应以 postgresql:// 开头；用 SQLite 就不要设")
         return url
 
     @field_validator("rate_limit")
@@ -77,7 +77,7 @@ class Settings(BaseSettings):
         parts = origins.split(",") if isinstance(origins, str) else origins
         found = tuple(part.strip() for part in parts if part.strip())
         if "*" in found:
-            raise ValueError("name the origins; * would let every page call")
+            raise ValueError("请写明来源；* 会让任何网页都能调用")
         return found
 
     @field_validator("frame_ancestors", mode="before")
@@ -88,14 +88,14 @@ class Settings(BaseSettings):
         for origin in found:
             match = _ORIGIN.fullmatch(origin)
             if match is None or (match[1] == "http" and not is_loopback(match[2])):
-                raise ValueError(f"{origin} is no origin such as https://desk.example (http only on this machine)")
+                raise ValueError(f"{origin} 不是 https://desk.example 这样的网址（http 只限本机）")
         return found
 
     @field_validator("chatwoot_url")
     @classmethod
     def _plain_address(cls, url: AnyHttpUrl | None) -> AnyHttpUrl | None:
         if url is not None and (url.username or url.password or url.query or url.fragment):
-            raise ValueError("only scheme, host, port and path; the token has its own setting")
+            raise ValueError("只写协议、主机、端口和路径；令牌另有设置")
         return url
 
     @property
@@ -133,7 +133,7 @@ def load_settings() -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         name = "SHOUHOU_" + "_".join(str(part) for part in first["loc"]).upper()
-        raise InputError(f"{name}: {first['msg'].removeprefix('Value error, ')}", remedy="see the README") from error
+        raise InputError(f"{name}: {first['msg'].removeprefix('Value error, ')}", remedy="写法见 README") from error
 
 
 @lru_cache(maxsize=1024)  # Asked for every request of the open house.

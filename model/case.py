@@ -16,6 +16,7 @@ from model.playbook.conditions import Scalar
 from model.recommendation import Fact
 
 _SCALARS = (bool, int, Decimal, str)
+YES_NO = {True: "是", False: "否"}
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def open_case(
     for turn in history:
         if turn.role == "buyer":
             earlier |= playbook.fact_finder.read(turn.text).values
-    contradictions = [_two_ways(found, name) for name in torn if name not in stated]
+    contradictions = [_two_ways(playbook, found, name) for name in torn if name not in stated]
     facts = {**earlier, **words}
     for name in torn:
         facts.pop(name, None)
@@ -60,7 +61,7 @@ def open_case(
             continue
         if name in words and words[name] != value:
             disputed[name] = words[name]
-            contradictions.append(_contradiction(found, name, value))
+            contradictions.append(_contradiction(playbook, found, name, value))
         facts[name] = value
     moves = read_conversation(playbook.moves, history, message)
     as_told = {**facts, **disputed, **moves} if disputed else None
@@ -84,11 +85,13 @@ def stated_facts(context: Context) -> dict[str, Scalar]:
     return facts
 
 
-def _contradiction(found: Sequence[Fact], name: str, value: Scalar) -> str:
+def _contradiction(playbook: Playbook, found: Sequence[Fact], name: str, value: Scalar) -> str:
     said = next(fact.text for fact in found if fact.name == name)
-    return f"订单信息是“{value}”，买家说“{said}”，请核对以哪个为准（{name}）"
+    known = YES_NO[value] if isinstance(value, bool) else str(value)
+    known = playbook.value_names.get(name, {}).get(known, known)
+    return f"{playbook.fact_names.get(name, name)}：订单信息是“{known}”，买家说“{said}”，请核对以哪个为准"
 
 
-def _two_ways(found: Sequence[Fact], name: str) -> str:
+def _two_ways(playbook: Playbook, found: Sequence[Fact], name: str) -> str:
     said = "”和“".join(dict.fromkeys(fact.text for fact in found if fact.name == name))
-    return f"买家的话前后不一：“{said}”，请核对（{name}）"
+    return f"{playbook.fact_names.get(name, name)}：买家前后说了“{said}”，请核对"

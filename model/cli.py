@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from model.bulk import ScoreAll
     from model.data_check import DataReport
     from model.recommendation import Recommendation
+    from model.taxonomy import Taxonomy
 
 app = typer.Typer(
     name="shouhou",
@@ -116,7 +117,7 @@ def train(
         out.print("这是候选版本，还没有启用。与正使用的版本比较，再启用：", style="yellow")
         out.print(f"  shouhou models compare {manifest.version}\n  shouhou models promote {manifest.version}")
     out.print("以下为留出评估：每条消息都由没见过其作者的模型打分。")
-    print_report(fitted.held_out.model_dump())
+    print_report(fitted.held_out.model_dump(), taxonomy)
 
 
 def training_place(scheduler: str | None) -> AbstractContextManager[None]:
@@ -140,17 +141,19 @@ def evaluate(
     classifier, manifest = registry.load(artifacts_dir())
     messages = read_messages(data, classifier.taxonomy)
     if not messages:
-        raise InputError("no messages", remedy="add lines text,issue,customer", path=data)
+        raise InputError("没有消息", remedy="添上 text,issue,customer 的行", path=data)
     report = predict_labelled(classifier, messages).report(classifier.thresholds.abstain)
     result = {"model_version": manifest.version, **report.model_dump()}
     if as_json:
         print(json.dumps(result, ensure_ascii=False))
     else:
-        print_report(result)
+        print_report(result, classifier.taxonomy)
 
 
-def print_report(result: dict[str, Any]) -> None:
-    """Metrics as tables."""
+def print_report(result: dict[str, Any], taxonomy: Taxonomy) -> None:
+    """Metrics as tables, with the labels' names."""
+    label_names = {issue.code: issue.name for issue in taxonomy.issues}
+    label_names |= {customer.code: customer.name for customer in taxonomy.customers}
     table = Table(title=f"评估（{result['n']} 条）")
     table.add_column("指标")
     table.add_column("值", justify="right")
@@ -173,11 +176,15 @@ def print_report(result: dict[str, Any]) -> None:
     out.print(table)
     for title, key in (("问题类型", "issues"), ("客户类型", "customers")):
         per_label = Table(title=title)
-        for column in ("代码", "精确率", "召回率", "F1", "条数"):
-            per_label.add_column(column, justify="left" if column == "代码" else "right")
+        for column in ("类型", "精确率", "召回率", "F1", "条数"):
+            per_label.add_column(column, justify="left" if column == "类型" else "right")
         for code, row in sorted(result[key].items(), key=lambda item: -item[1]["support"]):
             per_label.add_row(
-                code, f"{row['precision']:.2f}", f"{row['recall']:.2f}", f"{row['f1']:.2f}", str(row["support"])
+                label_names[code],
+                f"{row['precision']:.2f}",
+                f"{row['recall']:.2f}",
+                f"{row['f1']:.2f}",
+                str(row["support"]),
             )
         out.print(per_label)
     if result["confusions"]:
@@ -185,7 +192,7 @@ def print_report(result: dict[str, Any]) -> None:
         for column in ("应为", "判为", "次数"):
             confusions.add_column(column)
         for row in result["confusions"]:
-            confusions.add_row(row["gold"], row["predicted"], str(row["count"]))
+            confusions.add_row(label_names[row["gold"]], label_names[row["predicted"]], str(row["count"]))
         out.print(confusions)
 
 
@@ -302,15 +309,13 @@ def recommend(
     from model.text import MAX_MESSAGE_CHARS
 
     if not 1 <= len(text.strip()) <= MAX_MESSAGE_CHARS:
-        raise InputError(
-            f"the message has {len(text.strip())} characters", remedy=f"1 to {MAX_MESSAGE_CHARS} characters"
-        )
+        raise InputError(f"消息有 {len(text.strip())} 字", remedy=f"应为 1 到 {MAX_MESSAGE_CHARS} 字")
     try:
         facts = Context.model_validate_json(context)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "--context"
-        raise InputError(f"{where}: {first['msg']}", remedy="see the context fields in /docs") from error
+        raise InputError(f"{where}: {first['msg']}", remedy="字段见 /docs 的 context") from error
     classifier, manifest = registry.load(artifacts_dir())
     recommender = Recommender(classifier, load_playbook(classifier.taxonomy))
     answer = recommender.recommend(text, context=facts, now=datetime.now(UTC))

@@ -46,7 +46,7 @@ def connect(address: str) -> Iterator[Client]:
         client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:
         raise InputError(
-            f"no Dask scheduler at {address!r}", remedy="start `dask scheduler`, give its tcp://host:port"
+            f"{address!r} 没有 Dask 调度器", remedy="先运行 `dask scheduler`，写它的 tcp://主机:端口"
         ) from error
     with client, _cluster_errors():
         _check_workers(client)
@@ -58,11 +58,9 @@ def _cluster_errors() -> Iterator[None]:
     try:
         yield
     except KilledWorker as error:
-        raise InputError(
-            "the same work ended several workers", remedy="give the workers more memory, see their logs"
-        ) from error
+        raise InputError("同一份工作接连让几个 worker 退出", remedy="给 worker 更多内存，看它们的日志") from error
     except (CancelledError, AsyncCancelledError, OSError) as error:
-        raise InputError("the scheduler is gone", remedy="start it again, then this command") from error
+        raise InputError("调度器没了", remedy="重新启动它，再运行本命令") from error
 
 
 def _check_workers(client: Client) -> None:
@@ -71,17 +69,17 @@ def _check_workers(client: Client) -> None:
         client.wait_for_workers(1, timeout=CONNECT_SECONDS)
         libraries = client.run(registry.installed_libraries, on_error="return")
     except TimeoutError as error:
-        raise InputError("the scheduler has no worker", remedy="start `dask worker` with its address") from error
+        raise InputError("调度器下没有 worker", remedy="用它的地址运行 `dask worker`") from error
     here = registry.installed_libraries()
     for worker, there in libraries.items():
         if isinstance(there, OSError):  # It died since; the scheduler will notice.
             continue
         if isinstance(there, Exception):
-            raise InputError(f"worker {worker} lacks this program ({there})", remedy="install it there")
+            raise InputError(f"worker {worker} 没装本程序（{there}）", remedy="请在那台机器上安装")
         for name in here:
             if there[name] != here[name]:
                 raise InputError(
-                    f"worker {worker} has {name} {there[name]}, not {here[name]}", remedy="install this version there"
+                    f"worker {worker} 的 {name} 是 {there[name]}，应为 {here[name]}", remedy="请在那台机器上装这个版本"
                 )
 
 
@@ -138,7 +136,7 @@ def _first(client: Client, waiting: deque[tuple[Batch, Future[pa.RecordBatch]]])
             return batch, future.result(timeout=WORKER_SECONDS)
         except TimeoutError as error:
             if not client.nthreads():
-                raise InputError("no worker is left", remedy="start `dask worker`s, then this command again") from error
+                raise InputError("一个 worker 也没有了", remedy="启动 `dask worker`，再运行本命令") from error
 
 
 def _score(model: str, texts: list[str]) -> pa.RecordBatch:

@@ -215,7 +215,7 @@ def predict_unseen(version: Version, messages: Sequence[Message]) -> Predictions
 
 def _compare(champion: Version, candidate: Version, messages: Sequence[Message], name: str) -> Comparison:
     if not messages:
-        raise InputError("no messages to compare on", remedy="name a labelled file with --data")
+        raise InputError("没有可以用来对照的消息", remedy="用 --data 指定标注好的文件")
     before, after = (predict_unseen(version, messages) for version in (champion, candidate))
     old, new = (
         predictions.report(version.classifier.thresholds.abstain)

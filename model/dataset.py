@@ -50,33 +50,33 @@ def read_rows(path: Path, required: Sequence[str]) -> Iterator[tuple[int, dict[s
     try:
         header = [cell.strip() for cell in next(reader, [])]
         if not any(header):
-            raise InputError("the file is empty", remedy=f"first line: {','.join(required)}", path=path, line=1)
+            raise InputError("文件是空的", remedy=f"第一行写 {','.join(required)}", path=path, line=1)
         for column in required:
             if column not in header:
                 found = ", ".join(header)[:80]
                 raise InputError(
-                    f"no column {column} (found: {found})", remedy=f"name the column {column}", path=path, line=1
+                    f"没有 {column} 这一列（现有：{found}）", remedy=f"把列名写成 {column}", path=path, line=1
                 )
         if len(set(header)) < len(header):
             twice = next(column for column in header if header.count(column) > 1)
-            raise InputError(f"column {twice!r} stands twice", remedy="rename or delete one", path=path, line=1)
+            raise InputError(f"列 {twice!r} 出现了两次", remedy="改名或删掉一列", path=path, line=1)
         start = reader.line_num + 1
         for row in reader:
             line, start = start, reader.line_num + 1
             if not row:
                 continue
             if len(row) != len(header):
-                remedy = 'put cells that hold a comma or a quote into "…"'
-                raise InputError(f"{len(row)} cells, the header has {len(header)}", remedy=remedy, path=path, line=line)
+                remedy = '单元格里有逗号或引号的，用 "…" 括起来'
+                raise InputError(f"有 {len(row)} 格，表头是 {len(header)} 格", remedy=remedy, path=path, line=line)
             yield line, dict(zip(header, row, strict=True))
     except csv.Error as error:
-        raise InputError(f"not CSV ({error})", remedy='close the quotes "…"', path=path, line=start) from error
+        raise InputError(f"不是完整的 CSV（{error}）", remedy='引号 "…" 要成对', path=path, line=start) from error
 
 
 def _without_nul(path: Path) -> Iterator[str]:
     for number, line in enumerate(read_lines(path), 1):
         if "\0" in line:
-            raise InputError("a NUL character", remedy="export the file again", path=path, line=number)
+            raise InputError("有空字符（NUL）", remedy="请重新导出这个文件", path=path, line=number)
         yield line
 
 
@@ -104,22 +104,22 @@ def mistakes(path: Path, taxonomy: Taxonomy) -> Iterator[InputError]:
 def _message(row: dict[str, str], taxonomy: Taxonomy, path: Path, line: int) -> Message:
     text = without_controls(row["text"])
     if not normalise(text).text:
-        raise InputError("empty text", remedy="write the message or delete the line", path=path, line=line)
+        raise InputError("消息是空的", remedy="写上消息，或删掉这一行", path=path, line=line)
     if len(text) > MAX_MESSAGE_CHARS:
-        remedy = f"at most {MAX_MESSAGE_CHARS} a message"
-        raise InputError(f"{len(text)} characters", remedy=remedy, path=path, line=line)
+        remedy = f"一条消息最多 {MAX_MESSAGE_CHARS} 字"
+        raise InputError(f"有 {len(text)} 字", remedy=remedy, path=path, line=line)
     issue = row["issue"].strip()
     secondary = tuple(code.strip() for code in row.get("secondary", "").split("|") if code.strip())
     for code in (issue, *secondary):
         if code not in taxonomy.issue_by_code:
-            raise InputError(f"unknown issue {code!r}", remedy="use a code of taxonomy.yaml", path=path, line=line)
+            raise InputError(f"没有 {code!r} 这个问题类型", remedy="写 taxonomy.yaml 里的代码", path=path, line=line)
     if len(secondary) > MAX_SECONDARY or issue in secondary or len(set(secondary)) < len(secondary):
-        remedy = "at most two further issues, none twice"
-        raise InputError(f"secondary {row['secondary']!r}", remedy=remedy, path=path, line=line)
+        remedy = "次要问题最多两个，不能重复"
+        raise InputError(f"次要问题 {row['secondary']!r} 不对", remedy=remedy, path=path, line=line)
     customer = row.get("customer", "").strip() or taxonomy.default_customer
     if customer not in taxonomy.customer_by_code:
         allowed = ", ".join(taxonomy.customer_by_code)
-        raise InputError(f"unknown customer type {customer!r}", remedy=f"one of {allowed}", path=path, line=line)
+        raise InputError(f"没有 {customer!r} 这个客户类型", remedy=f"可用 {allowed}", path=path, line=line)
     return Message(text, issue, secondary, customer, row.get("source", "").strip(), path.stem, line)
 
 
@@ -132,7 +132,7 @@ def load_messages(data_dir: Path, taxonomy: Taxonomy) -> list[Message]:
     folder = data_dir / "messages"
     messages = [message for path in message_files(data_dir) for message in read_messages(path, taxonomy)]
     if len({message.issue for message in messages}) < 2:
-        raise InputError("fewer than two issues", remedy="label messages of at least two issues", path=folder)
+        raise InputError("问题类型不足两类", remedy="至少标出两类问题的消息", path=folder)
     return messages
 
 
@@ -145,4 +145,4 @@ def message_files(data_dir: Path) -> list[Path]:
     folder = data_dir / "messages"
     if paths := sorted(folder.glob("*.csv")):
         return paths
-    raise InputError("no messages", remedy="put CSV files with columns text,issue,customer here", path=folder)
+    raise InputError("没有消息", remedy="把列为 text,issue,customer 的 CSV 放进来", path=folder)

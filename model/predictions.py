@@ -112,7 +112,7 @@ def load_predictions(path: Path) -> Predictions:
         also = [list(filter(None, codes.split("|"))) for codes in frame["also"]]
         unknown_words = frame["unknown_words"].to_numpy(np.float64)
     except (OSError, KeyError, pyarrow.ArrowException) as error:
-        raise InputError("the predictions cannot be read", remedy="run `shouhou train` again", path=path) from error
+        raise InputError("读不了存着的预测", remedy="请重新运行 shouhou train", path=path) from error
     issues, customers = (
         frame[[column for column in frame.columns if column.startswith(prefix)]] for prefix in (ISSUE, CUSTOMER)
     )

@@ -90,7 +90,7 @@ def promote(artifacts: Path, version: str, decision: Decision, *, instead_of: st
         if before == version:
             return
         if instead_of is not None and before != instead_of:
-            raise InputError(f"{before} was promoted meanwhile", remedy="compare with it, then promote again")
+            raise InputError(f"刚有人启用了 {before}", remedy="请与它对照，再启用")
         _switch(artifacts, "promote", version, before, decision)
 
 
@@ -105,12 +105,12 @@ def rollback(artifacts: Path, decision: Decision) -> str:
         e for e, had_effect in history(artifacts) if had_effect and e.version == current and e.action == "promote"
     ]
     if not came_by or (target := came_by[-1].before) is None:
-        raise InputError("nothing to go back to", remedy="promote a version", path=artifacts)
+        raise InputError("没有可退回的版本", remedy="请用 shouhou models promote 启用一个", path=artifacts)
     require(artifacts, target)
     load(artifacts, target)
     with _one_at_a_time(artifacts):
         if current_version(artifacts) != current:
-            raise InputError("another version was promoted meanwhile", remedy="see `shouhou models list`")
+            raise InputError("刚有人启用了另一个版本", remedy="版本见 shouhou models list")
         _switch(artifacts, "rollback", target, current, decision)
     return target
 
@@ -122,7 +122,7 @@ def require(artifacts: Path, version: str) -> None:
         InputError: there is not.
     """
     if Path(version).name != version or not (artifacts / version / MANIFEST).is_file():
-        raise InputError(f"no version {version!r}", remedy="see `shouhou models list`", path=artifacts)
+        raise InputError(f"没有版本 {version!r}", remedy="版本见 shouhou models list", path=artifacts)
 
 
 def history(artifacts: Path) -> list[tuple[Promotion, bool]]:
@@ -182,7 +182,7 @@ def _append(path: Path, line: str) -> None:
                 file.truncate(size)
                 raise
     except OSError as error:
-        raise InputError(f"cannot write ({error.strerror})", remedy="free space or rights", path=path) from error
+        raise InputError(f"写不了（{error.strerror}）", remedy="检查空间和权限", path=path) from error
 
 
 def _entries(artifacts: Path) -> list[Promotion]:

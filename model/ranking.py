@@ -26,7 +26,11 @@ PRIOR_TAKEN, PRIOR_SEEN = 2.0, 6.0
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """What agents did with a template so far."""
+    """What agents did with a template so far: offered it, took one of the three, took it with changes of their own.
+
+    Attributes:
+        chosen: times it was taken, changed or not; edited: of these, changed.
+    """
 
     shown: int = 0
     chosen: int = 0
@@ -34,8 +38,8 @@ class Acceptance:
 
     @property
     def rate(self) -> float:
-        """How often it is taken, with the prior."""
-        return min((self.chosen + 0.5 * self.edited + PRIOR_TAKEN) / (self.shown + PRIOR_SEEN), 1.0)
+        """How often it is taken, with the prior; what had to be changed counts half."""
+        return min((self.chosen - 0.5 * self.edited + PRIOR_TAKEN) / (self.shown + PRIOR_SEEN), 1.0)
 
 
 UNSEEN = Acceptance()
@@ -169,9 +173,11 @@ def _with_record(entry: Ranked, record: Mapping[str, Acceptance]) -> Ranked:
     seen = record.get(entry.template.id)
     if seen is None:
         return entry
-    learned = f"采用记录：出现{seen.shown}次，直接用{seen.chosen}次，改后用{seen.edited}次"
     gain = ACCEPTANCE_WEIGHT * (seen.rate - UNSEEN.rate)
-    return Ranked(entry.template, entry.score + gain, (*entry.why, learned))
+    why = entry.why
+    if seen.chosen:  # Reasons tell what speaks for a reply; that nobody took it yet does not.
+        why += (f"采用记录：出现{seen.shown}次，原样用{seen.chosen - seen.edited}次，改后用{seen.edited}次",)
+    return Ranked(entry.template, entry.score + gain, why)
 
 
 def natural_order(template_id: str) -> tuple[tuple[int, str], ...]:

@@ -33,7 +33,7 @@ HELD_OUT = "held_out.parquet"
 MANIFEST = "manifest.json"
 CURRENT = "current"
 LIBRARIES = ("scikit-learn", "numpy", "scipy", "joblib", "rjieba", "opencc")
-RETRAIN = "run `shouhou train` to make a new one"
+RETRAIN = "运行 shouhou train 训练一个新的"
 
 
 class Manifest(BaseModel):
@@ -90,7 +90,7 @@ def save(classifier: Classifier, held_out: Predictions, artifacts: Path) -> Mani
         aside = Path(tempfile.mkdtemp(prefix=".partial-", dir=artifacts))
     except OSError as error:
         raise InputError(
-            f"cannot write ({error.strerror})", remedy="free space or set SHOUHOU_ARTIFACTS", path=artifacts
+            f"写不了（{error.strerror}）", remedy="腾出空间，或另设 SHOUHOU_ARTIFACTS", path=artifacts
         ) from error
     try:
         joblib.dump(classifier, aside / ARTIFACT)  # Uncompressed, so that the arrays can be memory-mapped.
@@ -119,7 +119,7 @@ def save(classifier: Classifier, held_out: Predictions, artifacts: Path) -> Mani
     except OSError as error:
         shutil.rmtree(aside, ignore_errors=True)
         raise InputError(
-            f"cannot write ({error.strerror})", remedy="free space or set SHOUHOU_ARTIFACTS", path=artifacts
+            f"写不了（{error.strerror}）", remedy="腾出空间，或另设 SHOUHOU_ARTIFACTS", path=artifacts
         ) from error
     except BaseException:
         shutil.rmtree(aside, ignore_errors=True)
@@ -159,14 +159,14 @@ def load(artifacts: Path, version: str | None = None) -> tuple[Classifier, Manif
     """
     version = version or current_version(artifacts)
     if version is None:
-        raise InputError("no trained model", remedy="run `shouhou train`", path=artifacts)
+        raise InputError("还没有训练好的模型", remedy="先运行 shouhou train", path=artifacts)
     manifest = read_manifest(artifacts, version)
     path = artifacts / version / ARTIFACT
     try:
         if path.stat().st_size != manifest.size_bytes or _sha256(path) != manifest.sha256:
             raise _not_vouched_for(path)
     except OSError as error:
-        raise InputError(f"cannot be read ({error.strerror})", remedy=RETRAIN, path=path) from error
+        raise InputError(f"读不了（{error.strerror}）", remedy=RETRAIN, path=path) from error
     return _unpickle(lambda: joblib.load(path, mmap_mode="r"), manifest, path), manifest
 
 
@@ -181,7 +181,7 @@ def read_artifact(artifacts: Path, version: str) -> tuple[bytes, Manifest]:
     try:
         return path.read_bytes(), manifest
     except OSError as error:
-        raise InputError(f"cannot be read ({error.strerror})", remedy=RETRAIN, path=path) from error
+        raise InputError(f"读不了（{error.strerror}）", remedy=RETRAIN, path=path) from error
 
 
 def unpack(raw: bytes, manifest: Manifest) -> Classifier:
@@ -198,21 +198,21 @@ def unpack(raw: bytes, manifest: Manifest) -> Classifier:
 
 def _not_vouched_for(path: Path) -> InputError:
     return InputError(
-        "the file is not the one its manifest vouches for (changed or truncated), so it is not loaded",
-        remedy=f"restore it from a backup, or {RETRAIN}",
+        "文件与清单的 SHA-256 不符（被改动或截断），不予载入",
+        remedy=f"从备份恢复，或{RETRAIN}",
         path=path,
     )
 
 
 def _unpickle(load_verified: Callable[[], object], manifest: Manifest, path: Path) -> Classifier:
     if manifest.libraries["scikit-learn"].split(".")[0] != installed_version("scikit-learn").split(".")[0]:
-        raise InputError("made with another major version of scikit-learn", remedy=RETRAIN, path=path)
+        raise InputError("是用另一个大版本的 scikit-learn 训练的", remedy=RETRAIN, path=path)
     try:
         classifier = load_verified()
     except (AttributeError, ImportError, TypeError) as error:
-        raise InputError("made by another version of this program", remedy=RETRAIN, path=path) from error
+        raise InputError("是本程序的另一个版本生成的", remedy=RETRAIN, path=path) from error
     if not isinstance(classifier, Classifier):
-        raise InputError("does not hold a classifier of this program", remedy=RETRAIN, path=path)
+        raise InputError("里面不是本程序的分类器", remedy=RETRAIN, path=path)
     return classifier
 
 
@@ -226,9 +226,9 @@ def load_held_out(artifacts: Path, version: str) -> Predictions:
     path = artifacts / version / HELD_OUT
     try:
         if _sha256(path) != manifest.held_out_sha256:
-            raise InputError("the file is not the one its manifest vouches for", remedy=RETRAIN, path=path)
+            raise InputError("文件与清单的 SHA-256 不符", remedy=RETRAIN, path=path)
     except OSError as error:
-        raise InputError(f"cannot be read ({error.strerror})", remedy=RETRAIN, path=path) from error
+        raise InputError(f"读不了（{error.strerror}）", remedy=RETRAIN, path=path) from error
     return load_predictions(path)
 
 
@@ -242,11 +242,11 @@ def read_manifest(artifacts: Path, version: str) -> Manifest:
     try:
         return Manifest.model_validate_json(path.read_bytes())
     except OSError as error:
-        raise InputError(f"cannot be read ({error.strerror})", remedy=RETRAIN, path=path) from error
+        raise InputError(f"读不了（{error.strerror}）", remedy=RETRAIN, path=path) from error
     except ValidationError as error:
         raise InputError(
-            "the manifest is damaged, or of another version of this program",
-            remedy=f"restore it, or {RETRAIN}",
+            "清单已损坏，或属于本程序的另一个版本",
+            remedy=f"恢复它，或{RETRAIN}",
             path=path,
         ) from error
 
@@ -261,7 +261,7 @@ def write_atomically(path: Path, text: str) -> None:
         with written_aside(path, PRIVATE) as aside:
             aside.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise InputError(f"cannot write ({error.strerror})", remedy="free space or rights", path=path) from error
+        raise InputError(f"写不了（{error.strerror}）", remedy="检查空间和权限", path=path) from error
 
 
 def _sha256(path: Path) -> str:

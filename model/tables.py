@@ -93,7 +93,7 @@ class Table:
 def check_format(path: Path) -> None:
     """Raises InputError unless the name ends like one of the formats."""
     if path.suffix.lower() not in _WRITERS:
-        raise InputError(f"unknown format {path.suffix!r}", remedy=f"use one of {', '.join(_WRITERS)}", path=path)
+        raise InputError(f"不支持的格式 {path.suffix!r}", remedy=f"可用 {', '.join(_WRITERS)}", path=path)
 
 
 def open_table(path: Path) -> Table:
@@ -116,10 +116,10 @@ def open_table(path: Path) -> Table:
             table = Table(path, tuple(columns), number)
     if not table.rows:
         line = 2 if path.suffix.lower() == ".csv" else None
-        raise InputError("no rows", remedy="add messages below the header", path=path, line=line)
+        raise InputError("一行也没有", remedy="在表头下面添上消息", path=path, line=line)
     if "text" not in table.columns:
         found = ", ".join(table.columns)[:80]
-        raise InputError(f"no column text (found: {found})", remedy="name the column text", path=path, line=1)
+        raise InputError(f"没有 text 这一列（现有：{found}）", remedy="把消息那一列改名为 text", path=path, line=1)
     return table
 
 
@@ -136,19 +136,17 @@ def create_table(path: Path, source: Table, added: pa.Schema) -> Iterator[Write]
     check_format(path)
     suffix = path.suffix.lower()
     if taken := [column for column in added.names if column in source.columns]:
-        raise InputError(f"column {taken[0]} is already there", remedy="rename or delete it", path=source.path)
+        raise InputError(f"已经有 {taken[0]} 这一列", remedy="改名或删掉它", path=source.path)
     if suffix == ".xlsx" and source.rows >= XLSX_ROWS:
-        raise InputError(f"{source.rows} rows are too many for Excel", remedy="write .csv or .parquet", path=path)
+        raise InputError(f"{source.rows} 行，Excel 放不下", remedy="改写 .csv 或 .parquet", path=path)
     try:
         with written_aside(path) as aside, _WRITERS[suffix](aside, source, added) as write:
             yield write
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else error  # pyarrow puts sentences around it.
-        raise InputError(f"cannot write ({reason})", remedy="free space or rights", path=path) from error
+        raise InputError(f"写不了（{reason}）", remedy="检查空间和权限", path=path) from error
     except UnicodeEncodeError as error:
-        raise InputError(
-            "a message ends in half a character (a lone surrogate)", remedy="write .jsonl, which can hold it", path=path
-        ) from error
+        raise InputError("有消息以半个字结尾（孤立的代理项）", remedy="改写 .jsonl，它放得下", path=path) from error
 
 
 def _as_text(value: object) -> str:
@@ -167,12 +165,10 @@ def _read_errors(path: Path) -> Iterator[None]:
         raise
     except Exception as error:  # The readers raise many types; all but the system's mean that the file is broken.
         if isinstance(error, OSError) and error.errno:
-            raise InputError(
-                f"cannot be read ({os.strerror(error.errno)})", remedy="check the path", path=path
-            ) from error
+            raise InputError(f"读不了（{os.strerror(error.errno)}）", remedy="检查路径", path=path) from error
         first_line = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
         raise InputError(
-            f"not a readable {path.suffix[1:].lower()} file ({first_line})", remedy="export the file again", path=path
+            f"不是能读的 {path.suffix[1:].lower()} 文件（{first_line}）", remedy="请重新导出这个文件", path=path
         ) from error
 
 
@@ -188,10 +184,10 @@ def _jsonl_rows(path: Path) -> Iterator[Row]:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
             raise InputError(
-                f"not a readable JSON line ({error})", remedy="one object a line", path=path, line=number
+                f"不是能读的 JSON（{error}）", remedy="每行一个 JSON 对象", path=path, line=number
             ) from error
         if not isinstance(row, dict):
-            raise InputError("not a JSON object", remedy='like {"text": "…"}', path=path, line=number)
+            raise InputError("不是 JSON 对象", remedy='应像 {"text": "…"}', path=path, line=number)
         yield row
 
 
@@ -207,8 +203,8 @@ def _xlsx_rows(path: Path) -> Iterator[Row]:
             blank += 1  # Kept between rows; below the last they are formatting.
             continue
         if any(cell is not None for cell in cells[len(header) :]):
-            remedy = "name the columns in the first row"
-            raise InputError("more cells than the header", remedy=remedy, path=path, line=number)
+            remedy = "在第一行写全列名"
+            raise InputError("格子比表头多", remedy=remedy, path=path, line=number)
         for _ in range(blank):
             yield dict.fromkeys(header)
         blank = 0
@@ -221,7 +217,7 @@ def _xlsx_header(path: Path, cells: tuple[object, ...]) -> list[str]:
         header.pop()
     if len(set(header)) < len(header):
         twice = next(column for column in header if header.count(column) > 1)
-        raise InputError(f"column {twice!r} stands twice", remedy="rename or delete one", path=path, line=1)
+        raise InputError(f"列 {twice!r} 出现了两次", remedy="改名或删掉一列", path=path, line=1)
     return header
 
 
@@ -268,15 +264,15 @@ def _xlsx_writer(path: Path, source: Table, added: pa.Schema) -> Iterator[Write]
         text = _as_text(value)
         if len(text) > XLSX_CELL:
             raise InputError(
-                f"row {rows}: {len(text)} characters in a cell are too many for Excel",
-                remedy="write .csv",
+                f"第 {rows} 行：一格有 {len(text)} 字，Excel 放不下",
+                remedy="改写 .csv",
                 path=source.path,
             )
         try:
             made = WriteOnlyCell(sheet, text)
         except IllegalCharacterError as error:
             raise InputError(
-                f"row {rows}: a control character, which Excel cannot hold", remedy="write .csv", path=source.path
+                f"第 {rows} 行：有 Excel 放不下的控制字符", remedy="改写 .csv", path=source.path
             ) from error
         made.data_type = "s"  # "=1+1" is a message, not a formula.
         return made

@@ -180,12 +180,10 @@ def load_lexicon(data_dir: Path = TRAINING_DATA) -> list[str]:
         if not word or word.startswith("#"):
             continue
         if re.search(r"\s", word) or len(word) > 12:
-            raise InputError(
-                f"not a word: {word!r}", remedy="one word of 2 to 12 characters a line", path=path, line=number
-            )
+            raise InputError(f"不是一个词：{word!r}", remedy="每行一个词，2 到 12 字", path=path, line=number)
         if word in words:
             raise InputError(
-                f"{word} stands twice (first in line {words[word]})", remedy="keep one", path=path, line=number
+                f"{word} 出现了两次（第一次在第 {words[word]} 行）", remedy="只留一个", path=path, line=number
             )
         words[normalise(word).text] = number
     return list(words)

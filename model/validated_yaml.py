@@ -35,11 +35,11 @@ def read_yaml(path: Path, model: type[M], defaults: dict[str, Any] | None = None
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or "not valid YAML"
         line = None if mark is None else mark.line + 1
-        raise InputError(f"YAML error: {problem}", remedy="mend the line", path=path, line=line) from error
+        raise InputError(f"YAML 写法有误：{problem}", remedy="改正这一行", path=path, line=line) from error
     except RecursionError as error:
-        raise InputError("nested too deeply", remedy="flatten the file", path=path) from error
+        raise InputError("嵌套太深", remedy="请减少层级", path=path) from error
     if root is not None and (twice := _duplicate_key(root)):
-        raise InputError(f"key {twice.value} stands twice", remedy="keep one", path=path, line=_line(twice))
+        raise InputError(f"键 {twice.value} 出现了两次", remedy="只留一个", path=path, line=_line(twice))
     try:
         return model.model_validate(data if defaults is None or not isinstance(data, dict) else defaults | data)
     except ValidationError as error:
@@ -47,9 +47,9 @@ def read_yaml(path: Path, model: type[M], defaults: dict[str, Any] | None = None
         where = ".".join(str(part) for part in first["loc"])
         problem = f"{where}: {first['msg']}" if where else first["msg"].removeprefix("Value error, ")
         found = first.get("input")
-        seen = f" (found {found!r})" if where and isinstance(found, str | int | float | bool) else ""
+        seen = f"（现为 {found!r}）" if where and isinstance(found, str | int | float | bool) else ""
         line = _line_of(root, first["loc"]) if root is not None else None
-        raise InputError(f"{problem}{seen}", remedy="correct this entry", path=path, line=line) from error
+        raise InputError(f"{problem}{seen}", remedy="请改正这一条", path=path, line=line) from error
 
 
 def read_text(path: Path) -> str:
@@ -67,13 +67,13 @@ def read_lines(path: Path) -> Iterator[str]:
         with path.open(encoding="utf-8-sig", newline="") as file:
             for number, line in enumerate(iter(lambda: file.readline(MAX_LINE_CHARS + 1), ""), 1):
                 if len(line) > MAX_LINE_CHARS:
-                    problem = f"a line of more than {MAX_LINE_CHARS} characters"
-                    raise InputError(problem, remedy="is this a text file?", path=path, line=number)
+                    problem = f"一行超过 {MAX_LINE_CHARS} 字"
+                    raise InputError(problem, remedy="这是文本文件吗？", path=path, line=number)
                 yield line
     except FileNotFoundError as error:
-        raise InputError("no such file", remedy="check the path", path=path) from error
+        raise InputError("没有这个文件", remedy="检查路径", path=path) from error
     except OSError as error:
-        raise InputError(f"cannot be read ({error.strerror})", remedy="check path and rights", path=path) from error
+        raise InputError(f"读不了（{error.strerror}）", remedy="检查路径和权限", path=path) from error
     except UnicodeDecodeError as error:
         raise _not_utf8(path) from error
 
@@ -87,19 +87,19 @@ def _not_utf8(path: Path) -> InputError:
             except UnicodeDecodeError:
                 break
         file.seek(0)
-        return InputError(f"not UTF-8 ({_guess_encoding(file)})", remedy="save the file as UTF-8", path=path, line=line)
+        return InputError(f"不是 UTF-8（{_guess_encoding(file)}）", remedy="请另存为 UTF-8", path=path, line=line)
 
 
 def _guess_encoding(file: BinaryIO) -> str:
     if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-        return "it looks like UTF-16"
+        return "像是 UTF-16"
     file.seek(0)
     try:
         for _ in codecs.iterdecode(iter(lambda: file.read(BLOCK), b""), "gb18030"):
             pass
     except UnicodeDecodeError:
-        return "of unknown encoding or damaged"
-    return "it looks like GBK"
+        return "编码不明，或已损坏"
+    return "像是 GBK"
 
 
 def _line(node: yaml.Node) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -51,22 +52,28 @@ def list_(as_json: JsonFlag = False) -> None:
         print(json.dumps(rows, ensure_ascii=False))
         return
     table = Table()
-    for column in ("", "版本", "训练于", "消息", "问题类型准确率", "客户类型准确率"):
-        table.add_column(column)
+    for column in ("", "版本", "训练于", "消息", "问题类型\n准确率", "客户类型\n准确率"):
+        table.add_column(column, no_wrap=column == "版本")  # `promote` wants the whole version.
     for m in manifests:
         mark = "▶" if m.version == current else ""
         scores = (f"{m.metrics.issue_accuracy:.4f}", f"{m.metrics.customer_accuracy:.4f}")
-        table.add_row(mark, m.version, m.trained_at, str(m.messages), *scores)
+        table.add_row(mark, m.version, _minute(m.trained_at), str(m.messages), *scores)
     out.print(table)
     if not history:
         return
     record = Table(title="启用记录")
     for column in ("时间", "操作", "版本", "此前", "谁", "理由"):
-        record.add_column(column)
+        record.add_column(column, overflow="fold")
     for entry, had_effect in history[-SHOWN_PROMOTIONS:]:
         action = ACTIONS[entry.action] + "（强制）" * bool(entry.refusals) + "（中断，未生效）" * (not had_effect)
-        record.add_row(entry.at, action, entry.version, entry.before or "", escape(entry.by), escape(entry.reason))
+        versions = (entry.version, entry.before or "")
+        record.add_row(_minute(entry.at), action, *versions, escape(entry.by), escape(entry.reason))
     out.print(record)
+
+
+def _minute(moment: str) -> str:
+    """A moment in the machine's own time, to the minute."""
+    return datetime.fromisoformat(moment).astimezone().strftime("%Y-%m-%d %H:%M")
 
 
 @app.command("compare")
@@ -120,7 +127,7 @@ def promote(
     artifacts = artifacts_dir()
     reason = reason.strip()
     if force and not reason:
-        raise InputError("--force without a reason", remedy='add --reason "why"')
+        raise InputError("--force 要写理由", remedy='加上 --reason "理由"')
     promotions.require(artifacts, version)
     current = registry.current_version(artifacts)
     reasons: list[str] = []
@@ -179,9 +186,11 @@ def print_comparison(result: Comparison) -> None:
             for label in labels
         )
         out.print(f"[bold]{title}[/bold]（F1）{told or '无'}", soft_wrap=True)
+    names = {label.code: label.name for label in result.labels}
     for title, changes in (("改错的", result.lost), ("改对的", result.gained)):
         for change in changes[:SHOWN_MESSAGES]:
-            line = f"{title} {change.text}｜应为 {change.gold}，现版本 {change.champion}，候选 {change.candidate}"
+            gold, before, after = (names.get(code, code) for code in (change.gold, change.champion, change.candidate))
+            line = f"{title} {change.text}｜应为 {gold}，现版本 {before}，候选 {after}"
             out.print(line, markup=False, soft_wrap=True)
     for new in result.new_labels[: SHOWN_LABELS + 1]:
         line = (
@@ -215,8 +224,8 @@ def _reasons_against(artifacts: Path, current: str, version: str, force: bool) -
     except InputError as error:
         if force:
             return [f"无法比较：{error}"]
-        remedy = 'roll back, or add --force --reason "why"'
-        raise InputError(f"{current}, in use, cannot be compared with ({error.problem})", remedy=remedy) from error
+        remedy = '先退回，或加 --force --reason "理由"'
+        raise InputError(f"正使用的 {current} 无法对照（{error.problem}）", remedy=remedy) from error
     return refusals(compare(champion, candidate), load_gate())
 
 
@@ -243,7 +252,7 @@ def _current(artifacts: Path) -> str:
 
     current = current_version(artifacts)
     if current is None:
-        raise InputError("no trained model", remedy="run `shouhou train`", path=artifacts)
+        raise InputError("还没有训练好的模型", remedy="先运行 shouhou train", path=artifacts)
     return current
 
 
@@ -252,7 +261,7 @@ def _newest_other(artifacts: Path, champion: str) -> str:
 
     others = [manifest.version for manifest in versions(artifacts) if manifest.version != champion]
     if not others:
-        raise InputError("there is no candidate", remedy="run `shouhou train`", path=artifacts)
+        raise InputError("没有候选版本", remedy="先运行 shouhou train", path=artifacts)
     return others[-1]
 
 

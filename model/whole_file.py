@@ -61,8 +61,8 @@ def whole_file(path: Path) -> Iterator[Path]:
         with written_aside(path) as aside:
             yield aside
     except OSError as error:
-        remedy = "check the folder, its rights and its free space"
-        raise InputError(f"cannot be written ({error.strerror or error})", remedy=remedy, path=path) from error
+        remedy = "检查文件夹、权限和空间"
+        raise InputError(f"写不了（{error.strerror or error}）", remedy=remedy, path=path) from error
 
 
 def fsync(path: Path) -> None:

@@ -28,15 +28,15 @@ def first_sheet(path: Path) -> Iterator[tuple[object, ...]]:
         book = load_workbook(path, read_only=True, data_only=True)
         try:
             if not book.worksheets:
-                raise InputError("no sheet", remedy="put the messages on the first sheet", path=path)
+                raise InputError("没有工作表", remedy="把内容放在第一张工作表", path=path)
             sheet = book.worksheets[0]
             sheet.reset_dimensions()  # Some programs write wrong ones.
             yield from sheet.iter_rows(values_only=True)
         finally:
             book.close()
     except FileNotFoundError as error:
-        raise InputError("no such file", remedy="check the path", path=path) from error
+        raise InputError("没有这个文件", remedy="检查路径", path=path) from error
     except OSError as error:
-        raise InputError(f"cannot be read ({error.strerror or error})", remedy="check the path", path=path) from error
+        raise InputError(f"读不了（{error.strerror or error}）", remedy="检查路径", path=path) from error
     except _NO_WORKBOOK as error:
-        raise InputError("not an Excel file (.xlsx), or damaged", remedy="save it again as .xlsx", path=path) from error
+        raise InputError("不是 Excel 文件（.xlsx），或已损坏", remedy="请另存为 .xlsx", path=path) from error

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import tempfile
+from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
+from random import Random
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
+from api.insights.date_range import today
+from api.model_in_use import load_state
 from api.settings import Settings
 from api.store.database import open_store
 from api.store.label_queue import NewItem, Origin, add, set_order, waiting
@@ -16,6 +20,7 @@ from model.active_learning import Reason
 from model.paths import ROOT, artifacts_dir
 from tests.browser import Watched, chromium
 from tests.processes import serving
+from tests.test_insights import advise, at, tell
 
 FOLDER = ROOT / "api" / "pages" / "screenshots"
 COLOURS = 128  # Enough for flat surfaces and letters, at a third of the size.
@@ -33,6 +38,7 @@ def main() -> None:
         _help_desk(browser, url)
         _playbook(browser, url)
         _review(browser, url, Path(data))
+        _insights(browser, url, Path(data))
 
 
 def _panel(browser: Browser, url: str) -> None:
@@ -82,6 +88,36 @@ def _review(browser: Browser, url: str, data: Path) -> None:
     page.keyboard.press("/")
     page.keyboard.type("pos")
     _take(page, "review.png")
+
+
+def _insights(browser: Browser, url: str, data: Path) -> None:
+    engine = open_store(Settings(data=data))
+    version = load_state(artifacts_dir()).manifest.version
+    chance = Random(1)
+    for day in range(30):
+        for _ in range(chance.randint(15, 40)):
+            issue = chance.choices(("in_transit_delay", "bulging", "missing_item", "product_inquiry"), (4, 3, 2, 2))[0]
+            customer = chance.choices(("calm", "urgent", "venting"), (8, 2, 1))[0]
+            is_unsure = chance.random() < 0.3
+            cash = {"remedy": "cash", "compensation_min_fen": 300, "compensation_max_fen": 500}
+            when = at(today() - timedelta(days=day), 0)
+            made = advise(
+                engine,
+                when,
+                model_version=version,
+                issue=issue,
+                customer=customer,
+                issue_confidence=0.4 if is_unsure else 0.95,
+                review_needed=is_unsure or customer == "venting",
+                **(cash if issue == "bulging" else {}),
+            )
+            if issue == "bulging":
+                tell(
+                    engine, when, made, template_id="bulging.resolve.1", amount_paid_fen=chance.choice((300, 400, 500))
+                )
+    page = Watched(browser, viewport={"width": 1280, "height": 1180}).open(f"{url}/insights")
+    page.wait_for_load_state("networkidle")
+    _take(page, "insights.png")
 
 
 def _take(page: Page, name: str) -> None:

@@ -96,13 +96,13 @@ def test_damaged_text_names_the_line(tmp_path: Path) -> None:
     path = tmp_path / "chats.csv"
     good = "角色,内容\n" + "买家,收到的饼干碎成渣了\n" * 5
     path.write_bytes(good.encode() + b"\xff\xfe\xff\n" + good.encode())
-    with pytest.raises(InputError, match=r"chats\.csv:7: damaged, or neither UTF-8 nor GBK"):
+    with pytest.raises(InputError, match=r"chats\.csv:7: 已损坏，或既不是 UTF-8 也不是 GBK"):
         text_encoding(path)
     path.write_bytes(good.encode()[:-2])
-    with pytest.raises(InputError, match=r"chats\.csv:6: ends in the middle of a character"):
+    with pytest.raises(InputError, match=r"chats\.csv:6: 文件在半个字处断了"):
         text_encoding(path)
     path.write_bytes(b"\xff\xfe" + good.encode("utf-16-le")[:-1])
-    with pytest.raises(InputError, match="ends in the middle of a character"):
+    with pytest.raises(InputError, match="文件在半个字处断了"):
         text_encoding(path)
 
 
@@ -184,9 +184,9 @@ def test_tables(tmp_path: Path, suffix: str) -> None:
 def test_columns_are_named_or_asked_for(tmp_path: Path) -> None:
     path = tmp_path / "chats.csv"
     path.write_text("谁,说了啥\n买家,少了一包\n客服,亲看下\n", encoding="utf-8")
-    with pytest.raises(InputError, match=r"found: 谁, 说了啥.*--text COLUMN"):
+    with pytest.raises(InputError, match=r"现有：谁, 说了啥.*--text 列名"):
         texts(path)
-    with pytest.raises(InputError, match="no column 何"):
+    with pytest.raises(InputError, match="没有 何 这一列"):
         texts(path, Columns(text="何"))
     assert texts(path, Columns(text="说了啥")) == ["少了一包", "亲看下"]
     assert texts(path, Columns(text="说了啥", role="谁")) == ["少了一包"]
@@ -248,16 +248,16 @@ def test_broken_rows_are_told_and_the_rest_is_taken(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("a.doc", b"x", "unknown format '.doc'"),
-        ("a.csv", b"", "the file is empty"),
-        ("a.csv", b"text\n", "no messages"),
-        ("a.csv", 'text\n碎了\n"少了'.encode(), ":3: not CSV"),
-        ("a.txt", b"", "no chat line recognised"),
-        ("a.txt", "今天天气不错\n".encode(), "no chat line recognised"),
-        ("a.jsonl", b"[1, 2]\n", "no JSON object"),
-        ("a.xlsx", b"PK\x03\x04 half", "not an Excel file"),
-        ("a.xlsx", "text\n碎了".encode(), "not an Excel file"),
-        ("a.parquet", b"PAR1 half", "not a parquet file"),
+        ("a.doc", b"x", "不支持的格式 '.doc'"),
+        ("a.csv", b"", "文件是空的"),
+        ("a.csv", b"text\n", "没有消息"),
+        ("a.csv", 'text\n碎了\n"少了'.encode(), ":3: 不是完整的 CSV"),
+        ("a.txt", b"", "没有认出一行聊天"),
+        ("a.txt", "今天天气不错\n".encode(), "没有认出一行聊天"),
+        ("a.jsonl", b"[1, 2]\n", "没有 JSON 对象"),
+        ("a.xlsx", b"PK\x03\x04 half", "不是 Excel 文件"),
+        ("a.xlsx", "text\n碎了".encode(), "不是 Excel 文件"),
+        ("a.parquet", b"PAR1 half", "不是 parquet 文件"),
     ],
 )
 def test_files_that_are_none(tmp_path: Path, name: str, content: bytes, words: str) -> None:
@@ -266,7 +266,7 @@ def test_files_that_are_none(tmp_path: Path, name: str, content: bytes, words: s
     with pytest.raises(InputError) as caught:
         texts(path)
     assert words in str(caught.value)
-    with pytest.raises(InputError, match="no such file"):
+    with pytest.raises(InputError, match="没有这个文件"):
         texts(tmp_path / "none.csv")
 
 
@@ -274,7 +274,7 @@ def test_a_half_written_xlsx(tmp_path: Path) -> None:
     path = tmp_path / "half.xlsx"
     whole = (WEEK / "douyin.xlsx").read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(InputError, match="not an Excel file"):
+    with pytest.raises(InputError, match="不是 Excel 文件"):
         texts(path)
 
 
@@ -359,4 +359,4 @@ def test_mistakes_are_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "data"]
     nowhere = shouhou("chats", "import", str(WEEK_FILES[1]), "--rejected", str(tmp_path / "none" / "r.csv"))
     assert nowhere.returncode == 2
-    assert "cannot be written" in nowhere.stderr
+    assert "写不了" in nowhere.stderr

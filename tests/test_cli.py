@@ -57,12 +57,12 @@ def test_predict_keeps_columns_and_order(artifacts: Path, tmp_path: Path, suffix
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("text\n漏了\n".encode("gbk"), ":2: not UTF-8 (it looks like GBK) — save the file as UTF-8"),
-        ("消息\n漏了\n".encode(), ":1: no column text"),
-        (b"text,id\n\xe6\xbc\x8f,1\n\xe6\xbc\x8f,1,2\n", ":3: 3 cells, the header has 2"),
-        (b"", ":1: the file is empty"),
-        (b"text\n", ":2: no rows"),
-        (b'text\n"\xe6\xbc\x8f\n', "not CSV"),
+        ("text\n漏了\n".encode("gbk"), ":2: 不是 UTF-8（像是 GBK） — 请另存为 UTF-8"),
+        ("消息\n漏了\n".encode(), ":1: 没有 text 这一列"),
+        (b"text,id\n\xe6\xbc\x8f,1\n\xe6\xbc\x8f,1,2\n", ":3: 有 3 格，表头是 2 格"),
+        (b"", ":1: 文件是空的"),
+        (b"text\n", ":2: 一行也没有"),
+        (b'text\n"\xe6\xbc\x8f\n', "不是完整的 CSV"),
     ],
 )
 def test_predict_tells_what_is_wrong_and_leaves_nothing(
@@ -86,9 +86,9 @@ def test_predict_reads_a_byte_order_mark(artifacts: Path, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("in.xlsx", b"not a zip", "not an Excel file"),
-        ("in.parquet", b"PAR1", "not a readable parquet file"),
-        ("in.jsonl", b"{", "not a readable JSON line"),
+        ("in.xlsx", b"not a zip", "不是 Excel 文件"),
+        ("in.parquet", b"PAR1", "不是能读的"),
+        ("in.jsonl", b"{", "不是能读的"),
     ],
 )
 def test_broken_files_of_other_formats(artifacts: Path, tmp_path: Path, name: str, content: bytes, words: str) -> None:
@@ -102,7 +102,7 @@ def test_predict_cannot_write(artifacts: Path, tmp_path: Path) -> None:
     source = tmp_path / "in.csv"
     source.write_text("text\n漏了\n", encoding="utf-8")
     arguments = ("--input", str(source), "--output", str(tmp_path / "gone" / "out.csv"))
-    assert "cannot write" in one_line(shouhou("predict", *arguments, artifacts=artifacts))
+    assert "写不了" in one_line(shouhou("predict", *arguments, artifacts=artifacts))
 
 
 def test_sigterm_leaves_nothing_half_written(small_artifacts: Path, tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_evaluate_unknown_label(artifacts: Path, tmp_path: Path) -> None:
     data = tmp_path / "gold.csv"
     data.write_text("text,issue,customer\n漏了,leak,calm\n")
     error = one_line(shouhou("evaluate", "--data", str(data), artifacts=artifacts))
-    assert f"{data}:2: unknown issue 'leak'" in error
+    assert f"{data}:2: 没有 'leak' 这个问题类型" in error
 
 
 def test_recommend(artifacts: Path) -> None:
@@ -159,13 +159,13 @@ def test_recommend(artifacts: Path) -> None:
 
 
 def test_recommend_bad_input(artifacts: Path) -> None:
-    assert "characters" in one_line(shouhou("recommend", "  ", artifacts=artifacts))
+    assert "消息有 0 字" in one_line(shouhou("recommend", "  ", artifacts=artifacts))
     assert "colour" in one_line(shouhou("recommend", "漏了", "--context", '{"colour":1}', artifacts=artifacts))
     assert "JSON" in one_line(shouhou("recommend", "漏了", "--context", "{", artifacts=artifacts))
 
 
 def test_no_model_yet(tmp_path: Path) -> None:
-    assert "run `shouhou train`" in one_line(shouhou("recommend", "漏了", artifacts=tmp_path))
+    assert "先运行 shouhou train" in one_line(shouhou("recommend", "漏了", artifacts=tmp_path))
 
 
 def test_train_tells_mistakes_in_the_data(tmp_path: Path) -> None:

@@ -208,7 +208,7 @@ def test_on_a_labelled_file(champion: Version, week: list[Message]) -> None:
     result = compare_on(champion, candidate, week, "week.csv")
     assert result.evaluated_on == "week.csv"
     assert result.champion == predict_labelled(champion.classifier, week).report(champion.classifier.thresholds.abstain)
-    with pytest.raises(InputError, match="no messages"):
+    with pytest.raises(InputError, match="没有可以用来对照的消息"):
         compare_on(champion, candidate, [], "empty.csv")
 
 

@@ -51,8 +51,8 @@ def test_copies_are_found(tmp_path: Path, more: tuple[str, str], field: str, fir
 def test_every_broken_row_is_told(tmp_path: Path) -> None:
     report = check(folder(tmp_path, [*GOOD, ("漏了", "leak"), ("  ", "late")]))
     assert len(report.mistakes) == 2
-    assert "a.csv:6: unknown issue 'leak'" in report.mistakes[0]
-    assert "a.csv:7: empty text" in report.mistakes[1]
+    assert "a.csv:6: 没有 'leak' 这个问题类型" in report.mistakes[0]
+    assert "a.csv:7: 消息是空的" in report.mistakes[1]
     assert report.broken_rules
 
 

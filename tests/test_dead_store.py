@@ -63,7 +63,7 @@ def refused(*arguments: object) -> str:
     result = run(*arguments)
     assert isinstance(result.exception, InputError), (arguments, result.exception)
     line = str(result.exception)
-    assert "the store failed (" in line
+    assert "数据库出错（" in line
     assert "\n" not in line
     return line
 
@@ -144,7 +144,7 @@ def test_the_store_is_locked_when_labels_are_in_the_training_data(
     with closing(sqlite3.connect(sqlite, isolation_level=None)) as stuck:
         locks = then(write_labels, lambda: stuck.execute("BEGIN IMMEDIATE"))
         monkeypatch.setattr(model.training_files, "write_labels", locks)
-        assert "run the same command again" in refused("label", "write", "--data", data)
+        assert "再运行同一条命令" in refused("label", "write", "--data", data)
     (week,) = (data / "messages").glob("chats_*.csv")
     written = week.read_bytes()
     assert written.decode().count("少了一包") == 1

@@ -159,7 +159,7 @@ def test_by_command_from_a_file(small_artifacts: Path, tmp_path: Path) -> None:
     path.write_bytes("消息\n漏了\n".encode("gbk"))
     wrong = shouhou("drift", "--input", str(path), artifacts=small_artifacts)
     assert wrong.returncode == 2
-    assert "it looks like GBK" in wrong.stderr
+    assert "像是 GBK" in wrong.stderr
 
 
 def test_recent_messages_are_the_newest(engine: Engine, small_state: ModelState) -> None:

@@ -121,6 +121,18 @@ def test_the_callers_context_wins(
     assert (case.as_told is not None) == contradicted
 
 
+def test_a_contradiction_is_told_in_the_shops_words(playbook: Playbook) -> None:
+    case = open_case(playbook, "我是老客户了，买了三包", [], Context(returning_customer=False, package_count=1), None)
+    assert case.contradictions == [
+        "件数：订单信息是“1”，买家说“三包”，请核对以哪个为准",
+        "老客户：订单信息是“否”，买家说“老客户”，请核对以哪个为准",
+    ]
+
+
+def test_every_fact_of_a_message_has_a_name(playbook: Playbook) -> None:
+    assert {fact.fact for fact in playbook.cues.facts} <= set(playbook.fact_names)
+
+
 def test_a_fact_told_in_two_ways_stays_unknown(playbook: Playbook) -> None:
     case = open_case(playbook, "买了三包，不对，买了两包", [], Context(), None)
     assert "package_count" not in case.facts

@@ -154,10 +154,10 @@ def test_label_errors_are_proposed_and_corrected_where_they_stand(run: Run, tmp_
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("export", "--output", "a.doc"), "unknown format '.doc'"),
-        (("export", "--output", "a.xlsx"), "nothing waits"),
-        (("take", "a.xlsx"), "no such file"),
-        (("take", "a.csv"), "unknown format '.csv'"),
+        (("export", "--output", "a.doc"), "不支持的格式 '.doc'"),
+        (("export", "--output", "a.xlsx"), "没有待标的消息"),
+        (("take", "a.xlsx"), "没有这个文件"),
+        (("take", "a.csv"), "不支持的格式 '.csv'"),
     ],
 )
 def test_mistakes_are_one_line(

@@ -123,13 +123,13 @@ def test_with_one_mistake_nothing_is_taken(
 
 def test_sheets_that_are_none(tmp_path: Path) -> None:
     path = tmp_path / "a.xlsx"
-    with pytest.raises(InputError, match="no such file"):
+    with pytest.raises(InputError, match="没有这个文件"):
         label_sheet.read_sheet(path, "小王")
     path.write_bytes(b"PK half")
-    with pytest.raises(InputError, match="not an Excel file"):
+    with pytest.raises(InputError, match="不是 Excel 文件"):
         label_sheet.read_sheet(path, "小王")
     openpyxl.Workbook().save(path)
-    with pytest.raises(InputError, match="no column 编号"):
+    with pytest.raises(InputError, match="没有 编号 这一列"):
         label_sheet.read_sheet(path, "小王")
 
 
@@ -219,11 +219,11 @@ def test_a_real_label_studio_export(engine: Engine, taxonomy: Taxonomy, export: 
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "not a Label Studio export"),
-        (b"{}", "not a Label Studio export"),
+        (b"", "不是 Label Studio 的导出"),
+        (b"{}", "不是 Label Studio 的导出"),
         (b'[{"data": {"text": "a"}}]', "item_id"),
         (b'[{"data": {"text": "a", "item_id": 1, "version": 1}, "annotations": 7}]', "annotations"),
-        ("[]".encode("utf-16"), "not UTF-8"),
+        ("[]".encode("utf-16"), "不是 UTF-8"),
     ],
 )
 def test_exports_that_are_none(tmp_path: Path, content: bytes, words: str) -> None:

@@ -59,7 +59,7 @@ def test_rollback_goes_back_step_by_step(three: tuple[Path, list[str]]) -> None:
     promote(folder, third, ME)
     assert rollback(folder, ME) == second
     assert rollback(folder, ME) == first == registry.current_version(folder)
-    with pytest.raises(InputError, match="nothing to go back to"):
+    with pytest.raises(InputError, match="没有可退回的版本"):
         rollback(folder, ME)
     assert [action for action, _, _ in record(folder)] == ["first", "promote", "promote", "rollback", "rollback"]
 
@@ -80,7 +80,7 @@ def test_only_the_first_version_is_adopted(three: tuple[Path, list[str]]) -> Non
 def test_a_version_that_lost_its_rival_meanwhile_is_refused(three: tuple[Path, list[str]]) -> None:
     folder, (first, second, third) = three
     promote(folder, third, ME)
-    with pytest.raises(InputError, match="promoted meanwhile"):
+    with pytest.raises(InputError, match="刚有人启用了"):
         promote(folder, second, ME, instead_of=first)
     assert registry.current_version(folder) == third
 
@@ -88,7 +88,7 @@ def test_a_version_that_lost_its_rival_meanwhile_is_refused(three: tuple[Path, l
 @pytest.mark.parametrize("version", ["", "..", "no-such-version", "../artifacts"])
 def test_an_unknown_version_is_told(three: tuple[Path, list[str]], version: str) -> None:
     folder, (first, *_) = three
-    with pytest.raises(InputError, match="no version"):
+    with pytest.raises(InputError, match="没有版本"):
         promote(folder, version, ME)
     assert registry.current_version(folder) == first
 
@@ -99,7 +99,7 @@ def test_a_broken_version_is_neither_promoted_nor_rolled_back_to(three: tuple[Pa
     path = folder / first / registry.ARTIFACT
     path.write_bytes(path.read_bytes()[:-1])
     for attempt in (lambda: promote(folder, first, ME), lambda: rollback(folder, ME)):
-        with pytest.raises(InputError, match="not the one its manifest vouches for"):
+        with pytest.raises(InputError, match="与清单的 SHA-256 不符"):
             attempt()
     assert registry.current_version(folder) == second
 

@@ -36,27 +36,27 @@ def test_a_changed_artifact_is_refused(copy: Path) -> None:
     raw = bytearray(path.read_bytes())
     raw[len(raw) // 2] ^= 1
     path.write_bytes(raw)
-    with pytest.raises(InputError, match=r"not the one its manifest vouches for .* run `shouhou train`"):
+    with pytest.raises(InputError, match=r"与清单的 SHA-256 不符.*运行 shouhou train"):
         registry.load(copy)
 
 
 def test_a_truncated_artifact_is_refused(copy: Path) -> None:
     path = artifact(copy)
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(InputError, match="changed or truncated"):
+    with pytest.raises(InputError, match="被改动或截断"):
         registry.load(copy)
 
 
 def test_a_missing_artifact_is_told(copy: Path) -> None:
     artifact(copy).unlink()
-    with pytest.raises(InputError, match="run `shouhou train`"):
+    with pytest.raises(InputError, match="运行 shouhou train"):
         registry.load(copy)
 
 
 @pytest.mark.parametrize("content", ["", "{", '{"version": 1}'])
 def test_a_damaged_manifest_is_told(copy: Path, content: str) -> None:
     (artifact(copy).parent / registry.MANIFEST).write_text(content)
-    with pytest.raises(InputError, match="the manifest is damaged"):
+    with pytest.raises(InputError, match="清单已损坏"):
         registry.load(copy)
 
 
@@ -73,19 +73,19 @@ def test_held_out_predictions_are_those_of_the_report(artifacts: Path) -> None:
 def test_changed_held_out_predictions_are_refused(copy: Path) -> None:
     path = artifact(copy).with_name(registry.HELD_OUT)
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(InputError, match="not the one its manifest vouches for"):
+    with pytest.raises(InputError, match="与清单的 SHA-256 不符"):
         registry.load_held_out(copy, path.parent.name)
 
 
 def test_no_model_is_told(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"no trained model .* run `shouhou train`"):
+    with pytest.raises(InputError, match=r"还没有训练好的模型 .* 先运行 shouhou train"):
         registry.load(tmp_path)
 
 
 def test_an_unwritable_folder_is_one_line(artifacts: Path, tmp_path: Path) -> None:
     classifier, manifest = registry.load(artifacts)
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(InputError, match="cannot write"):
+    with pytest.raises(InputError, match="写不了"):
         registry.save(classifier, registry.load_held_out(artifacts, manifest.version), tmp_path / "file" / "artifacts")
 
 

@@ -62,7 +62,7 @@ def test_a_broken_artifact_is_one_line(artifacts: Path, tmp_path: Path, workers:
         timeout=60,
     )
     assert done.returncode == 2
-    assert "run `shouhou train`" in done.stderr
+    assert "运行 shouhou train" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -147,8 +147,11 @@ def test_people_are_led_to_sign_in_and_programs_told(at: Any) -> None:
         303,
         "/sign-in?next=/playbook%3Fq%3D%25E6%25B6%25A8%25E8%25A2%258B",
     )
-    again = client.get("/playbook", headers={**PERSON, "Sec-Fetch-Site": "cross-site"})
+    strange = {**PERSON, "Sec-Fetch-Site": "cross-site"}
+    again = client.get("/playbook", headers={**strange, "Sec-Fetch-Dest": "document"})
     assert (again.status_code, "refresh" in again.text) == (200, True)
+    framed = client.get("/embed", headers={**strange, "Sec-Fetch-Dest": "iframe"})
+    assert (framed.status_code, framed.headers["location"]) == (303, "/sign-in?next=/embed")
     assert client.get("/playbook").status_code == 401
     assert client.post("/v1/recommendations", json=ASK, headers=PERSON).status_code == 401
 

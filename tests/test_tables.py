@@ -80,7 +80,7 @@ def test_jsonl_keeps_values_of_all_kinds(tmp_path: Path) -> None:
     back = [json.loads(line) for line in target.read_text(encoding="utf-8").splitlines()]
     assert back == [{**json.loads(line), "length": n} for line, n in zip(lines, (2, 7, 0), strict=True)]
     assert open_table(source).columns == ("text", "id", "tags", "when", "price", "ok")
-    with pytest.raises(InputError, match="half a character"):
+    with pytest.raises(InputError, match="半个字"):
         copy(source, tmp_path / "out.csv")
     assert not (tmp_path / "out.csv").exists()
 
@@ -130,19 +130,19 @@ def test_xlsx_keeps_values_and_blank_rows(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("in.csv", b"text\n" + "漏了\n".encode() * 30_000 + "漏了\n".encode("gbk"), ":30002: not UTF-8"),
-        ("in.csv", "text\n漏了\n".encode("utf-16"), ":1: not UTF-8 (it looks like UTF-16)"),
-        ("in.csv", b"text,a,a\nx,1,2\n", ":1: column 'a' stands twice"),
-        ("in.csv", b"text\n" + b"x" * 1_000_001, ":2: a line of more than 1000000 characters"),
-        ("in.csv", b"text\nx\0\n", ":2: a NUL character"),
-        ("in.csv", b"text,length\nx,1\n", ": column length is already there"),
-        ("in.jsonl", b'{"text": "x"}\n{"text": \n', ":2: not a readable JSON line"),
-        ("in.jsonl", b'{"text": "x"}\n[1]\n', ":2: not a JSON object"),
-        ("in.jsonl", b'{"message": "x"}\n', "no column text (found: message)"),
-        ("in.jsonl", b"\n", "no rows"),
-        ("in.xlsx", b"PK", "not an Excel file"),
-        ("in.parquet", b"PAR1PAR1", "not a readable parquet file"),
-        ("in.txt", b"text", "unknown format '.txt'"),
+        ("in.csv", b"text\n" + "漏了\n".encode() * 30_000 + "漏了\n".encode("gbk"), ":30002: 不是 UTF-8"),
+        ("in.csv", "text\n漏了\n".encode("utf-16"), ":1: 不是 UTF-8（像是 UTF-16）"),
+        ("in.csv", b"text,a,a\nx,1,2\n", ":1: 列 'a' 出现了两次"),
+        ("in.csv", b"text\n" + b"x" * 1_000_001, ":2: 一行超过 1000000 字"),
+        ("in.csv", b"text\nx\0\n", ":2: 有空字符（NUL）"),
+        ("in.csv", b"text,length\nx,1\n", ": 已经有 length 这一列"),
+        ("in.jsonl", b'{"text": "x"}\n{"text": \n', ":2: 不是能读的 JSON"),
+        ("in.jsonl", b'{"text": "x"}\n[1]\n', ":2: 不是 JSON 对象"),
+        ("in.jsonl", b'{"message": "x"}\n', "没有 text 这一列（现有：message）"),
+        ("in.jsonl", b"\n", "一行也没有"),
+        ("in.xlsx", b"PK", "不是 Excel 文件"),
+        ("in.parquet", b"PAR1PAR1", "不是能读的 parquet 文件"),
+        ("in.txt", b"text", "不支持的格式 '.txt'"),
     ],
 )
 def test_mistakes_show_before_anything_is_written(tmp_path: Path, name: str, content: bytes, words: str) -> None:
@@ -156,7 +156,7 @@ def test_mistakes_show_before_anything_is_written(tmp_path: Path, name: str, con
         copy(source, tmp_path / "out.csv")
     assert f"{source}{words}" in str(told.value) or (words[0] != ":" and words in str(told.value))
     assert list(tmp_path.iterdir()) == [source]
-    if "already there" not in words:
+    if "已经有" not in words:
         with pytest.raises(InputError):
             predict_file(never, source, tmp_path / "out.csv", lambda _done, _rows: None)
 
@@ -172,10 +172,10 @@ def test_a_parquet_file_damaged_in_the_middle_leaves_nothing(tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == [source]
 
 
-@pytest.mark.parametrize(("text", "words"), [("x" * 40_000, "40000 characters"), ("\x0b", "control character")])
+@pytest.mark.parametrize(("text", "words"), [("x" * 40_000, "一格有 40000 字"), ("\x0b", "控制字符")])
 def test_excel_says_what_it_cannot_hold(tmp_path: Path, text: str, words: str) -> None:
     source = written_csv(tmp_path / "in.csv", [["text"], ["x"], [text]])
-    with pytest.raises(InputError, match=rf"in\.csv: row 3: .*{words}"):
+    with pytest.raises(InputError, match=rf"in\.csv: 第 3 行：.*{words}"):
         copy(source, tmp_path / "out.xlsx")
     assert list(tmp_path.iterdir()) == [source]
 
@@ -191,7 +191,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, suffix: str) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=os.environ)
     assert done.stderr.splitlines()[-1].startswith("model.errors.InputError"), done.stderr
-    assert "cannot write (File too large)" in done.stderr.splitlines()[-1]
+    assert "写不了（File too large）" in done.stderr.splitlines()[-1]
     assert list(tmp_path.iterdir()) == [source]
 
 

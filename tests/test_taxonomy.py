@@ -40,7 +40,7 @@ issues:
         (GOOD.replace("name: 乙", "nmae: 乙"), 4, "name"),
         (GOOD.replace("name: 乙", "name: 乙, group: gone"), None, "gone"),
         (GOOD.replace("issues:", "issues: ["), 3, "YAML"),
-        (GOOD + "version: '2'\n", 5, "version stands twice"),
+        (GOOD + "version: '2'\n", 5, "version 出现了两次"),
         ("", None, "Input should be"),
         ("version: '1'\nissues: []\n", 2, "at least 2"),
     ],
@@ -57,5 +57,5 @@ def test_mistakes_are_told(tmp_path: Path, text: str, line: int | None, words: s
 
 def test_gbk_is_named(tmp_path: Path) -> None:
     (tmp_path / "taxonomy.yaml").write_bytes(GOOD.encode("gbk"))
-    with pytest.raises(InputError, match=r"taxonomy\.yaml:3: not UTF-8 \(it looks like GBK\)"):
+    with pytest.raises(InputError, match=r"taxonomy\.yaml:3: 不是 UTF-8（像是 GBK）"):
         load_taxonomy(tmp_path)

@@ -99,7 +99,7 @@ def import_(
     for column in ("文件", "行", "已取", "没取", "原因"):
         table.add_column(column, justify="right" if column in {"行", "已取", "没取"} else "left")
     for path, n in reasons.items():
-        why = "，".join(f"{reason} {n[reason]}" for reason in Skip if n[reason])
+        why = "\n".join(f"{reason} {n[reason]}" for reason in Skip if n[reason])
         table.add_row(escape(path.name), str(n.total()), str(n[None]), str(n.total() - n[None]), why)
     out.print(table)
     if rejected is not None:

@@ -28,7 +28,7 @@ def create(
 ) -> None:
     """新建密钥。密钥只显示这一次，库里只存它的哈希。"""
     if not 1 <= len(name.strip()) <= 100:
-        raise InputError("--name is empty or too long", remedy="1 to 100 characters")
+        raise InputError("--name 为空或太长", remedy="应为 1 到 100 字")
     key, token = create_key(open_store(load_settings()), name.strip(), scope)
     if as_json:
         print(json.dumps({"id": key.id, "key": token, "name": key.name, "scopes": sorted(key.scopes)}))
@@ -59,7 +59,7 @@ def list_(as_json: JsonFlag = False) -> None:
 def revoke(key_id: Annotated[str, typer.Argument(metavar="编号")], as_json: JsonFlag = False) -> None:
     """吊销密钥：各进程一两秒内不再接受它。"""
     if not revoke_key(open_store(load_settings()), key_id):
-        raise InputError(f"no key {key_id} that is not revoked", remedy="see `shouhou keys list`")
+        raise InputError(f"没有编号 {key_id} 的有效密钥", remedy="编号见 shouhou keys list")
     if as_json:
         print(json.dumps({"id": key_id, "revoked": True}))
     else:

@@ -93,7 +93,7 @@ def export(
 
     suffix = output.suffix.lower()
     if suffix not in {".xlsx", ".json"}:
-        raise InputError(f"unknown format {output.suffix!r}", remedy="use .xlsx or .json", path=output)
+        raise InputError(f"不支持的格式 {output.suffix!r}", remedy="可用 .xlsx 或 .json", path=output)
     engine = open_store(load_settings())
     classifier, manifest = registry.load(artifacts_dir())
     with err.status("挑选中……"):
@@ -101,7 +101,7 @@ def export(
         items = label_queue.next_to_label(engine, n, _person(who), FILE_LEASE_MS)
         guesses = guess(classifier, items)
     if not items:
-        raise InputError("nothing waits that nobody else has", remedy="see `shouhou label`")
+        raise InputError("没有待标的消息，或都发给了别人", remedy="进度见 shouhou label")
     config = output.with_suffix(".xml")
     if suffix == ".xlsx":
         label_sheet.write_sheet(output, guesses, classifier.taxonomy)
@@ -147,7 +147,7 @@ def take(
     elif suffix == ".json":
         answers, disagreements = label_studio.read_export(file)
     else:
-        raise InputError(f"unknown format {file.suffix!r}", remedy="use .xlsx or .json", path=file)
+        raise InputError(f"不支持的格式 {file.suffix!r}", remedy="可用 .xlsx 或 .json", path=file)
     taxonomy = load_taxonomy()
     taken = take_answers(open_store(load_settings()), taxonomy, answers, replace)
     if taken.mistakes:
@@ -156,7 +156,7 @@ def take(
         first = taken.mistakes[0]
         raise InputError(
             f"{first.place}：{first.problem}（共 {len(taken.mistakes)} 处，一条也没有收）",
-            remedy="correct the file and take it again",
+            remedy="改正后再收回",
             path=file,
         )
     if as_json:

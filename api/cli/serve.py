@@ -41,8 +41,8 @@ def serve(
     usable = [key for key in keys if key.revoked_at_ms is None]
     if not is_loopback(host) and not usable:
         raise InputError(
-            f"{host} can be reached from other machines, and there is no API key",
-            remedy="make one with `shouhou keys create --name NAME --scope recommend`, or listen on 127.0.0.1",
+            f"{host} 能从别的机器访问，而现在还没有接口密钥",
+            remedy="先运行 shouhou keys create --name 名称 --scope recommend，或只监听 127.0.0.1",
         )
     artifacts = artifacts_dir()
     if registry.current_version(artifacts) is None:
@@ -84,6 +84,6 @@ def _check_port(host: str, port: int) -> None:
             probe.bind((host, port))
         except OSError as error:
             raise InputError(
-                f"cannot listen on {host}:{port} ({os.strerror(error.errno or 0)})",
-                remedy="stop the other program, or choose another port with --port or SHOUHOU_PORT",
+                f"监听不了 {host}:{port}（{os.strerror(error.errno or 0)}）",
+                remedy="停掉占用它的程序，或用 --port、SHOUHOU_PORT 换一个端口",
             ) from error

@@ -38,8 +38,8 @@ def open_store(settings: Settings) -> Engine:
         upgrade(engine)
     except (SQLAlchemyError, sqlite3.Error) as error:
         where = engine.url.render_as_string(hide_password=True)
-        remedy = "check SHOUHOU_DATA (folder, rights, free space) or SHOUHOU_DATABASE_URL"
-        raise InputError(f"the store cannot be opened ({_reason(error)})", remedy=remedy, path=where) from error
+        remedy = "检查 SHOUHOU_DATA（文件夹、权限、空间）或 SHOUHOU_DATABASE_URL"
+        raise InputError(f"打不开数据库（{_reason(error)}）", remedy=remedy, path=where) from error
     return engine
 
 
@@ -53,8 +53,8 @@ def store_failures() -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, sqlite3.Error) as error:
-        remedy = "check its disk or server, then run the same command again: what was stored stays"
-        raise InputError(f"the store failed ({_reason(error)})", remedy=remedy) from error
+        remedy = "检查它的磁盘或服务器，再运行同一条命令：已经存进去的不会丢"
+        raise InputError(f"数据库出错（{_reason(error)}）", remedy=remedy) from error
 
 
 def _reason(error: Exception) -> str:
@@ -78,7 +78,7 @@ def _sqlite(folder: Path) -> Engine:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         (folder / SQLITE_FILE).touch(mode=0o600)  # SQLite would let everybody on the machine read it.
     except OSError as error:
-        raise InputError(f"cannot be made ({error.strerror})", remedy="set SHOUHOU_DATA", path=folder) from error
+        raise InputError(f"建不了（{error.strerror}）", remedy="请另设 SHOUHOU_DATA", path=folder) from error
     url = URL.create("sqlite", database=str(folder / SQLITE_FILE))
     engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS})
 

@@ -52,14 +52,14 @@ def find_columns(header: Sequence[str], named: Columns, path: Path) -> Columns:
         name = getattr(named, what)
         if name is not None and name not in header:
             raise InputError(
-                f"no column {name} (found: {_listed(header)})", remedy=f"name one of them with --{what}", path=path
+                f"没有 {name} 这一列（现有：{_listed(header)}）", remedy=f"用 --{what} 写明是其中哪一列", path=path
             )
         guesses = (usual[word] for word in _KNOWN[what].split() if usual.get(word) not in {None, *found.values()})
         found[what] = name or next(guesses, None)
     if found["text"] is None:
         raise InputError(
-            f"no column is known to hold the messages (found: {_listed(header)})",
-            remedy="name it with --text COLUMN",
+            f"认不出消息在哪一列（现有：{_listed(header)}）",
+            remedy="用 --text 列名 写明",
             path=path,
             line=1,
         )

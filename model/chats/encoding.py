@@ -31,18 +31,14 @@ def text_encoding(path: Path) -> str:
                 return encoding
             line, foreign_chars, at_end = failure
             if at_end:
-                raise InputError(
-                    "ends in the middle of a character", remedy="export the file again", path=path, line=line
-                )
+                raise InputError("文件在半个字处断了", remedy="请重新导出这个文件", path=path, line=line)
             if encoding != "gb18030" and foreign_chars >= PROVEN_UTF8_CHARS:
                 break
     except FileNotFoundError as error:
-        raise InputError("no such file", remedy="check the path", path=path) from error
+        raise InputError("没有这个文件", remedy="检查路径", path=path) from error
     except OSError as error:
-        raise InputError(f"cannot be read ({error.strerror})", remedy="check path and rights", path=path) from error
-    raise InputError(
-        "damaged, or neither UTF-8 nor GBK", remedy="export it again as UTF-8 or GBK", path=path, line=line
-    )
+        raise InputError(f"读不了（{error.strerror}）", remedy="检查路径和权限", path=path) from error
+    raise InputError("已损坏，或既不是 UTF-8 也不是 GBK", remedy="请按 UTF-8 或 GBK 重新导出", path=path, line=line)
 
 
 def _first_failure(path: Path, encoding: str) -> tuple[int, int, bool] | None:

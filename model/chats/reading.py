@@ -32,18 +32,16 @@ def read_chats(path: Path, named: Columns, agents: Collection[str] = ()) -> Iter
     """
     suffix = path.suffix.lower()
     if suffix not in FORMATS:
-        raise InputError(f"unknown format {path.suffix!r}", remedy=f"use one of {', '.join(FORMATS)}", path=path)
+        raise InputError(f"不支持的格式 {path.suffix!r}", remedy=f"可用 {', '.join(FORMATS)}", path=path)
     if not path.is_file():
-        raise InputError("no such file", remedy="check the path", path=path)
+        raise InputError("没有这个文件", remedy="检查路径", path=path)
     lines = read_transcript(path, text_encoding(path)) if suffix == ".txt" else TABLES[suffix](path, named)
     first = list(islice(lines, LOOKED_AT))
     if not first:
-        raise InputError("no messages", remedy="export the chats again", path=path)
+        raise InputError("没有消息", remedy="请重新导出聊天记录", path=path)
     speakers = {line.speaker for line in first if line.speaker}
     roles = {role_of(speaker, agents) for speaker in speakers}
     if not agents and None in roles and Role.agent not in roles:
         names = "、".join(sorted(speakers)[:5])
-        raise InputError(
-            f"nobody is known to be the shop's ({names})", remedy="name the shop's people with --agent NAME", path=path
-        )
+        raise InputError(f"认不出谁是客服（{names}）", remedy="用 --agent 昵称 写明店铺的人", path=path)
     return chain(first, lines)

@@ -32,7 +32,7 @@ def read_csv(path: Path, named: Columns) -> Iterator[ChatLine]:
         try:
             header = [cell.strip() for cell in next(reader, [])]
             if not any(header):
-                raise InputError("the file is empty", remedy="export the chats again", path=path, line=1)
+                raise InputError("文件是空的", remedy="请重新导出聊天记录", path=path, line=1)
             columns = find_columns(header, named, path)
             start = reader.line_num + 1
             for cells in reader:
@@ -44,7 +44,7 @@ def read_csv(path: Path, named: Columns) -> Iterator[ChatLine]:
                 else:
                     yield _chat_line(row, dict(zip(header, cells, strict=True)), columns)
         except csv.Error as error:
-            raise InputError(f"not CSV ({error})", remedy='close the quotes "…"', path=path, line=start) from error
+            raise InputError(f"不是完整的 CSV（{error}）", remedy='引号 "…" 要成对', path=path, line=start) from error
 
 
 def read_xlsx(path: Path, named: Columns) -> Iterator[ChatLine]:
@@ -52,7 +52,7 @@ def read_xlsx(path: Path, named: Columns) -> Iterator[ChatLine]:
     rows = enumerate(first_sheet(path), 1)
     header = next((cells for _, cells in rows if any(cell is not None for cell in cells)), None)
     if header is None:
-        raise InputError("the first sheet is empty", remedy="put the chats on it", path=path)
+        raise InputError("第一张工作表是空的", remedy="把聊天记录放在这张表上", path=path)
     names = ["" if cell is None else str(cell).strip() for cell in header]
     columns = find_columns(names, named, path)
     for row, cells in rows:
@@ -78,7 +78,7 @@ def read_jsonl(path: Path, named: Columns) -> Iterator[ChatLine]:
                 columns = find_columns(list(record), named, path)
             yield _chat_line(row, record, columns)
     if columns is None:
-        raise InputError("no JSON object in it", remedy="one object a line", path=path, line=1)
+        raise InputError("里面没有 JSON 对象", remedy="每行一个 JSON 对象", path=path, line=1)
 
 
 def _lines(file: IO[str]) -> Iterator[tuple[int, str]]:
@@ -103,9 +103,9 @@ def read_parquet(path: Path, named: Columns) -> Iterator[ChatLine]:
                     row += 1
                     yield _chat_line(row, record, columns)
     except FileNotFoundError as error:
-        raise InputError("no such file", remedy="check the path", path=path) from error
+        raise InputError("没有这个文件", remedy="检查路径", path=path) from error
     except (OSError, pa.ArrowException) as error:
-        raise InputError("not a parquet file, or damaged", remedy="write it again", path=path) from error
+        raise InputError("不是 parquet 文件，或已损坏", remedy="请重新生成", path=path) from error
 
 
 def _chat_line(row: int, record: dict[str, Any], columns: Columns) -> ChatLine:

@@ -54,8 +54,8 @@ def read_transcript(path: Path, encoding: str) -> Iterator[ChatLine]:
         read_head = _head_reader([line for _, line in first])
         if read_head is None:
             raise InputError(
-                "no chat line recognised",
-                remedy="write each message as `昵称 (2026-11-01 10:23:11): 话`, or `买家：话` and `客服：话`",
+                "没有认出一行聊天",
+                remedy="每条写成 `昵称 (2026-11-01 10:23:11): 话`，或 `买家：话`、`客服：话`",
                 path=path,
                 line=1,
             )

@@ -30,7 +30,7 @@ export function showAnswer(answer, message, onQuestion) {
 export function inOneSentence(answer) {
   const { issue, customer, review, replies, compensation } = answer;
   const words = [`${issue.name}，把握${percent(issue.confidence)}`, customer.name, `${replies.length} 条回复`];
-  if (review.needed) words.unshift("请人工处理");
+  if (review.needed) words.unshift("请人工判断");
   if (compensation) words.push(`${vocabulary.remedies[compensation.remedy]}${amountWords(compensation)}`);
   return words.join("，");
 }
@@ -73,9 +73,12 @@ function showLabel(box, label) {
   meter.firstElementChild.style.inlineSize = percent(label.confidence);
 }
 
-/** What else it may be, unless that is all but ruled out. */
-function otherLabels({ alternatives }) {
-  const likely = alternatives.filter((label) => label.confidence >= LEAST_CONFIDENCE).slice(0, MOST_ALTERNATIVES);
+/** What else it may be, unless that is all but ruled out or stands there as one more matter (`also`) already. */
+function otherLabels({ alternatives, also = [] }) {
+  const named = new Set(also.map((label) => label.code));
+  const likely = alternatives
+    .filter((label) => label.confidence >= LEAST_CONFIDENCE && !named.has(label.code))
+    .slice(0, MOST_ALTERNATIVES);
   return likely.length ? `也可能：${likely.map((label) => `${label.name} ${percent(label.confidence)}`).join("、")}` : "";
 }
 
@@ -98,6 +101,7 @@ function showCompensation(compensation, onQuestion) {
 
 function amountWords({ min, max }) {
   if (min === null) return "";
+  if (Number(max) === 0) return "不补现金";
   return min === max ? `${min} 元` : `${min}–${max} 元`;
 }
 
@@ -138,8 +142,9 @@ function basis({ rule, source }) {
 function showSteps(steps) {
   const box = byId("steps");
   box.hidden = steps.length === 0;
-  const items = steps.map(({ step, due_at: dueAt }) => {
+  const items = steps.map(({ step, due_at: dueAt, rule }) => {
     const item = element("li", "");
+    item.dataset.rule = rule;
     item.append(element("span", step));
     if (dueAt !== null) item.append(countdown(dueAt));
     return item;

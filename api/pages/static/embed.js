@@ -12,7 +12,7 @@ const panel = openPanel({
   onReplyChosen(reply) {
     if (host === null) return undefined;
     window.parent.postMessage({ type: "shouhou:reply-chosen", ...reply }, host);
-    return "已填入，已记下";
+    return "已填入";
   },
 });
 

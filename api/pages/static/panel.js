@@ -4,7 +4,7 @@ import { inOneSentence, showAnswer } from "./answer.js";
 import { ApiError, post, signInAddress } from "./api.js";
 import { countPoints } from "./code_points.js";
 import { clearContext, goToField, nameOfField, readContext, writeContext } from "./context_form.js";
-import { copyReply, showReplies, tell, withWords } from "./replies.js";
+import { showReplies, takeReply, tell, withWords } from "./replies.js";
 import { keep, readKept } from "./storage.js";
 import { vocabulary } from "./vocabulary.js";
 
@@ -154,6 +154,10 @@ export function openPanel({ onReplyChosen, canContinue }) {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     ask(event.timeStamp);
+    if (message.value.trim() === "") {
+      byId("message-problem").textContent = "先粘贴买家的消息。";
+      message.focus();
+    }
   });
   turns.addEventListener("click", (event) => {
     const turn = event.target.closest(".turn");
@@ -191,10 +195,12 @@ export function openPanel({ onReplyChosen, canContinue }) {
       ask(event.timeStamp);
     } else if (event.altKey && event.code === "KeyM") {
       message.focus();
+    } else if (event.altKey && event.code === "KeyR") {
+      document.querySelector("#replies textarea")?.focus();
     } else if (event.altKey && event.code === "KeyN") {
       byId("clear").click();
     } else if (event.altKey && event.code.startsWith("Digit")) {
-      copyReply(Number(event.code.slice("Digit".length)));
+      takeReply(Number(event.code.slice("Digit".length)), { isUsed: event.shiftKey });
     } else {
       return;
     }

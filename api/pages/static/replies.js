@@ -3,6 +3,7 @@
 import { ApiError, post } from "./api.js";
 
 const CHECK_AFTER_MS = 300;
+const FIRST_ANSWER = "due-first-answer"; // The rule of the playbook.
 const list = document.getElementById("replies");
 const template = document.getElementById("reply");
 const keys = new Map();
@@ -15,8 +16,8 @@ export async function tell(feedback) {
   keys.delete(body);
 }
 
-/** Run what tells the service something, with the outcome in words beside the button. */
-export async function withWords(output, doing, done) {
+/** Run what tells the service something, with the outcome in words beside the button; `meanwhile`: what was done anyway. */
+export async function withWords(output, doing, done, meanwhile = "") {
   output.classList.remove("problem");
   try {
     await doing();
@@ -25,7 +26,7 @@ export async function withWords(output, doing, done) {
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     output.classList.add("problem");
-    output.textContent = error.told;
+    output.textContent = meanwhile + error.told;
     return false;
   }
 }
@@ -52,9 +53,9 @@ export function showReplies(answer, { isSameMessage, onChosen, onContinue }) {
   while (list.children.length > items.length) list.lastElementChild.remove();
 }
 
-/** Copy the nth reply, counted from one, if there is one. */
-export function copyReply(number) {
-  list.children[number - 1]?.querySelector(".copy").click();
+/** Copy the nth reply, counted from one, if there is one; `isUsed` tells the service, too. */
+export function takeReply(number, { isUsed }) {
+  list.children[number - 1]?.querySelector(isUsed ? ".use:not([hidden])" : ".copy")?.click();
 }
 
 function replyItem(reply, { onChosen, onContinue }) {
@@ -89,17 +90,22 @@ function replyItem(reply, { onChosen, onContinue }) {
     const text = box.value.trim();
     const { recommendationId } = list.dataset;
     const chosen = { text, templateId: reply.template_id, recommendationId };
-    const words = onChosen?.(chosen) ?? ((await copy(text)) ? "已复制，已记下" : "已记下");
+    const hadFocus = document.activeElement === use;
+    const taken = onChosen?.(chosen) ?? ((await copy(text)) ? "已复制" : "");
     const feedback = { recommendation_id: recommendationId, template_id: reply.template_id };
     if (text !== reply.text) feedback.edited_text = text;
     use.disabled = true;
-    const isTold = await withWords(told, () => tell(feedback), words);
+    const done = taken ? `${taken}，已记下` : "已记下";
+    const isTold = await withWords(told, () => tell(feedback), done, taken && `${taken}，没记下：`);
     use.disabled = false;
     use.hidden = isTold;
+    // The buyer has the first answer: its clock stops.
+    if (isTold) document.querySelector(`#steps [data-rule="${FIRST_ANSWER}"] time`)?.remove();
     item.classList.toggle("used", isTold);
     const onward = item.querySelector(".continue");
     onward.hidden = !isTold || onContinue === undefined;
     onward.onclick = () => onContinue(text);
+    if (hadFocus) (isTold ? [onward, item.querySelector(".copy")].find((button) => !button.hidden) : use).focus();
   });
   return item;
 }
