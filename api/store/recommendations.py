@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, Text, bindparam, func, select, true
+from sqlalchemy.dialects import sqlite
 
 from api.store.storable import storable
 from api.store.tables import recommendations
@@ -27,12 +29,29 @@ class Record:
     answer: Recommendation
 
 
+# Python's sqlite3 gives up the interpreter's lock for every row that it inserts, and then waits behind the answers to
+# get it back; so that all rows go in one step, as JSON.
+_NAMES = [column.name for column in recommendations.columns]
+_ROWS = func.json_each(bindparam("rows", type_=Text)).table_valued("value")
+_ALL_AT_ONCE = (
+    sqlite.insert(recommendations)
+    .from_select(
+        _NAMES,
+        # Without a WHERE, SQLite takes ON CONFLICT for the ON of a join.
+        select(*(func.json_extract(_ROWS.c.value, f"$.{name}") for name in _NAMES)).where(true()),
+    )
+    .on_conflict_do_nothing()
+)
+
+
 def write_recommendations(engine: Engine, records: Sequence[Record]) -> None:
     """Write all or none; those already there are left as they are, so that a doubtful commit may be repeated."""
-    statement = insert_or(engine, recommendations).on_conflict_do_nothing()
     rows = [_row(record) for record in records]
     with engine.begin() as connection:
-        connection.execute(statement, rows)
+        if engine.dialect.name == "sqlite":
+            connection.execute(_ALL_AT_ONCE, {"rows": json.dumps(rows)})
+        else:
+            connection.execute(insert_or(engine, recommendations).on_conflict_do_nothing(), rows)
 
 
 def _row(record: Record) -> dict[str, Any]:
