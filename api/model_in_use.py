@@ -67,10 +67,10 @@ class ModelInUse:
             try:
                 fresh = load_state(self._artifacts)
             except Exception as error:
-                told = str(error) if isinstance(error, InputError) else f"not loadable ({type(error).__name__})"
-                self.problem = told
+                # Everybody may ask /readyz, so that the path stands in the log only.
+                self.problem = error.problem if isinstance(error, InputError) else type(error).__name__
                 metrics.RELOAD_FAILURES.inc()
-                _log.error("promoted model not loaded", problem=told, serving=self.state.manifest.version)
+                _log.error("promoted model not loaded", problem=str(error), serving=self.state.manifest.version)
                 raise
             before = self.state.manifest.version
             self.state, self.problem = fresh, None

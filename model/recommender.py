@@ -12,6 +12,7 @@ from model.context import Context
 from model.conversation import Turn
 from model.inference import Classifier, Prediction
 from model.playbook.book import Playbook
+from model.playbook.catalogue import Catalogue, catalogue
 from model.ranking import Acceptance
 from model.recommendation import Recommendation
 
@@ -30,6 +31,11 @@ class Recommender:
     def adviser(self) -> Adviser:
         """Everything after the classification."""
         return Adviser(self.playbook, self.classifier.taxonomy, self.classifier.thresholds)
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """The playbook in use, for people."""
+        return catalogue(self.playbook, self.classifier.taxonomy)
 
     def recommend(
         self,

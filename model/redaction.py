@@ -88,7 +88,7 @@ _MAY_HOLD = re.compile(
 _HAN = "[\u4e00-\u9fff]"
 _IS = r"(?:号码|号|码|编号|账号|ID|id)?[\s:#]*(?:是|为|改成|换成)?[\s:#]*"
 # What people put between the digits of a number: blanks, dashes, dots, brackets, invisible characters, keycap marks.
-_GAP = "[\\s\\-\u2010-\u2015\u2212_.·*/|()\u00ad\u200b-\u200f\u2060\ufeff\ufe0f\u20e3]{0,3}"
+_GAP = "[\\s~\\-\u2010-\u2015\u2212_.·*/|()\u00ad\u200b-\u200f\u2060\ufeff\ufe0f\u20e3]{0,3}"
 _MOBILE_DIGIT = "[0-9OoIl一二三四五六七八九]"
 # How people group a mobile number's eleven digits; other groups are sizes and prices in a row.
 _MOBILE_GROUPS = frozenset(

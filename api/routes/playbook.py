@@ -12,8 +12,7 @@ from api.access import SECURED, counted
 from api.page import render
 from api.problems import problem_responses
 from api.schemas import MessageText
-from api.service import Service, ServiceDep
-from model.playbook.catalogue import Catalogue, catalogue
+from api.service import ServiceDep
 from model.playbook.compliance import Violation
 
 router = APIRouter(tags=["playbook"])
@@ -30,7 +29,7 @@ class PlaybookAnswer(BaseModel):
 @router.get("/playbook", responses=problem_responses(401), openapi_extra=SECURED)
 def playbook(service: ServiceDep) -> PlaybookAnswer:
     """All rules and templates in use, with their conditions and sources."""
-    listed = _catalogue(service)
+    listed = service.model.state.recommender.catalogue
     return PlaybookAnswer(
         rules={kind.code: [entry.as_json() for entry in kind.entries] for kind in listed.kinds},
         templates=[entry.as_json() for issue in listed.issues for entry in issue.entries],
@@ -65,11 +64,6 @@ def check(draft: Draft, service: ServiceDep) -> CheckAnswer:
 @page.get("/playbook")
 def playbook_page(request: Request, service: ServiceDep) -> HTMLResponse:
     """The playbook for people: rules by kind, templates by issue."""
-    book = _catalogue(service)
+    book = service.model.state.recommender.catalogue
     total = sum(len(section.entries) for section in (*book.kinds, *book.issues))
     return render(request, "playbook.html", book=book, total=total)
-
-
-def _catalogue(service: Service) -> Catalogue:
-    recommender = service.model.state.recommender
-    return catalogue(recommender.playbook, recommender.classifier.taxonomy)
