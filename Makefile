@@ -13,7 +13,7 @@ serve: $(VENV)/runtime
 
 # Two at a time, file by file: half of the time goes into waiting for servers, databases and browsers.
 test: lint
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 30
 
 lint: $(VENV)/dev
 	$(BIN)/ruff check .

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 from datetime import UTC, datetime
-from uuid import uuid4
+from random import getrandbits
 
 from prometheus_client import Counter
 
@@ -31,8 +31,11 @@ def recommend(service: Service, state: ModelState, request: RecommendationReques
         record=service.template_record.counts,
         now=datetime.now(UTC),
     )
+    # The id need not be secret, only unlike all others: feedback is taken of its owner's recommendations.
     return RecommendationAnswer(
-        **{name: getattr(made, name) for name in _FIELDS}, id=uuid4().hex, model_version=state.manifest.version
+        **{name: getattr(made, name) for name in _FIELDS},
+        id=f"{getrandbits(128):032x}",
+        model_version=state.manifest.version,
     )
 
 

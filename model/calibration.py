@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from model.machine_code import compiled_over_last_axis
+from model.machine_code import compiled, compiled_over_last_axis
 
 Floats = NDArray[np.float64]
 
@@ -15,8 +15,9 @@ Floats = NDArray[np.float64]
 LAPSE = 0.05
 
 
-@compiled_over_last_axis("void(float64[:], float64, float64[:])", "(n),()->(n)")
-def _calibrated(scores: Floats, temperature: float, probabilities: Floats) -> None:
+@compiled
+def calibrate(scores: Floats, temperature: float, probabilities: Floats) -> None:
+    """`calibrated` of one message, written into an array."""
     top = scores.max()
     total = 0.0
     for label in range(len(scores)):
@@ -24,6 +25,11 @@ def _calibrated(scores: Floats, temperature: float, probabilities: Floats) -> No
         total += probabilities[label]
     for label in range(len(scores)):
         probabilities[label] = probabilities[label] / total * (1.0 - LAPSE) + LAPSE / len(scores)
+
+
+@compiled_over_last_axis("void(float64[:], float64, float64[:])", "(n),()->(n)")
+def _calibrated(scores: Floats, temperature: float, probabilities: Floats) -> None:
+    calibrate(scores, temperature, probabilities)
 
 
 def calibrated(scores: Floats, temperature: float) -> Floats:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from model.calibration import calibrate
 from model.machine_code import compiled
 
 Floats = NDArray[np.float64]
@@ -168,28 +169,33 @@ def score_all(codes: CodePoints, char_ends: Integers, words: Integers, word_ends
 
 
 @compiled
-def score_one(
-    codes: CodePoints, words: Integers, lengths: Integers, n_issues: int, terms: Terms
+def read_one(
+    codes: CodePoints, words: Integers, lengths: Integers, n_issues: int, temperatures: Floats, terms: Terms
 ) -> tuple[Floats, Floats, Floats]:
-    """Scores of a message and of its clauses, and what each word says for the best issue.
+    """Probabilities of a message's and its clauses' labels, and what each word says for the best issue.
 
     Args:
         codes, words: of the message, as in `score_all`.
         lengths: (n_words,), characters of each word.
         n_issues: the first labels are issues.
+        temperatures: (2,), of the issue head and the customer head; see `model.calibration`.
 
     Returns:
-        scores (n_labels,), clause scores (n_clauses, n_issues), and of each word (n_words,) what it and the runs of
-        characters that touch it add to the best issue's score; a run's part is spread evenly over its characters.
+        probabilities (n_labels,), clauses' probabilities (n_clauses, n_issues), and of each word (n_words,) what it and
+        the runs of characters that touch it add to the best issue's score (log-odds); a run's part is spread evenly
+        over its characters.
     """
     runs = _rows_of_runs(codes, terms)
     rows, values = _tfidf(words, runs, terms)
     scores = np.empty(len(terms.intercepts))
     _add_scores(rows, values, terms, scores)
+    probabilities = np.empty(len(scores))
+    calibrate(scores[:n_issues], temperatures[0], probabilities[:n_issues])
+    calibrate(scores[n_issues:], temperatures[1], probabilities[n_issues:])
     best = scores[:n_issues].argmax()
     added = np.empty(len(rows))
     for place in range(len(rows)):
-        added[place] = values[place] * terms.weights[rows[place], best]
+        added[place] = values[place] * terms.weights[rows[place], best] / temperatures[0]
     of_char = np.zeros(len(codes))
     for start in range(len(codes)):
         for longer in range(LONGEST_RUN):
@@ -216,8 +222,8 @@ def score_one(
         inside[-2, 2:] = -1
         rows, values = _tfidf(words[first:end], inside, terms)
         _add_scores(rows, values, terms, clause_scores)
-        of_clauses[clause] = clause_scores[:n_issues]
-    return scores, of_clauses, of_word
+        calibrate(clause_scores[:n_issues], temperatures[0], of_clauses[clause])
+    return probabilities, of_clauses, of_word
 
 
 @compiled
