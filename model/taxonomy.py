@@ -58,11 +58,11 @@ class Taxonomy(_Entry):
         for kind, entries in (("groups", self.groups), ("issues", self.issues), ("customers", self.customers)):
             codes = [entry.code for entry in entries]
             if twice := {code for code in codes if codes.count(code) > 1}:
-                raise ValueError(f"{kind}: code {sorted(twice)[0]} stands twice; give every entry a code of its own")
+                raise ValueError(f"{kind}：代码 {sorted(twice)[0]} 出现了两次；每一条用自己的代码")
         groups = {group.code for group in self.groups}
         for issue in self.issues:
             if issue.group not in groups:
-                raise ValueError(f"issue {issue.code}: group {issue.group} is unknown; write one of {sorted(groups)}")
+                raise ValueError(f"问题类型 {issue.code}：没有大类 {issue.group}；写 {'、'.join(sorted(groups))} 之一")
         return self
 
     @cached_property

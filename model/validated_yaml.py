@@ -45,7 +45,8 @@ def read_yaml(path: Path, model: type[M], defaults: dict[str, Any] | None = None
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        problem = f"{where}: {first['msg']}" if where else first["msg"].removeprefix("Value error, ")
+        told = first["msg"].removeprefix("Value error, ")
+        problem = f"{where}：{told}" if where else told
         found = first.get("input")
         seen = f"（现为 {found!r}）" if where and isinstance(found, str | int | float | bool) else ""
         line = _line_of(root, first["loc"]) if root is not None else None

@@ -34,6 +34,8 @@ SLOWEST = (
     "test_retraining_loop",
     "test_soak",
     "test_notebooks",
+    "test_data_check",
+    "test_comparison",
     "test_label_cli",
     "test_inference",
     "test_registry",

@@ -346,7 +346,7 @@ def test_a_broken_promotion_leaves_the_old_one_serving(two_versions: tuple[Path,
         assert f"{first} goes on serving" in told.json()["detail"]
         ready = httpx.get(f"{url}/readyz").json()
         assert ready["model_version"] == first
-        assert "manifest" in ready["model_problem"]
+        assert "SHA-256" in ready["model_problem"]
         assert httpx.post(f"{url}/v1/recommendations", json=ASK).json()["model_version"] == first
         assert "shouhou_model_reload_failures_total 1.0" in httpx.get(f"{url}/metrics").text
         promote(folder, first, Decision(by="test"))

@@ -188,14 +188,14 @@ templates:
 @pytest.mark.parametrize(
     ("file", "text", "says"),
     [
-        ("remedies", RULE + "issues: nothing, remedy: none}\n", ["remedies.yaml:2", "unknown issue"]),
-        ("remedies", RULE + "issues: review, given: {mood: bad}, remedy: none}\n", ["unknown fact mood"]),
+        ("remedies", RULE + "issues: nothing, remedy: none}\n", ["remedies.yaml:2", "没有问题类型 nothing"]),
+        ("remedies", RULE + "issues: review, given: {mood: bad}, remedy: none}\n", ["没有事实 mood"]),
         ("remedies", RULE + "issues: review, remedy: bribe}\n", ["remedies.yaml:2", "bribe"]),
-        ("remedies", RULE + "issues: review, remedy: none}\n", ["ties with goodwill"]),
-        ("remedies", "disabled: [nothing]\n", ["there is no nothing"]),
+        ("remedies", RULE + "issues: review, remedy: none}\n", ["和 goodwill 分不出先后"]),
+        ("remedies", "disabled: [nothing]\n", ["没有 nothing"]),
         ("policy", "opens: soon\n", ["policy.yaml:1", "opens"]),
         ("cues", "facts: 3\n", ["cues.yaml"]),
-        ("remedy", "rules: []\n", ["not a file of the playbook"]),
+        ("remedy", "rules: []\n", ["不是话术与规则的文件"]),
         (
             "templates__x",
             TEMPLATE + "text: 亲，给我们写个五星好评，截图给我就返现三元哦，谢谢支持}\n",
@@ -204,7 +204,7 @@ templates:
         (
             "templates__x",
             TEMPLATE + "text: '{price}块钱给您补上，您看这样可以吗，谢谢您'}\n",
-            ["unknown slot {price}"],
+            ["没有空位 {price}"],
         ),
     ],
 )  # fmt: skip

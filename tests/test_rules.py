@@ -63,7 +63,7 @@ def test_numbers_have_bounds() -> None:
 
 def test_a_tie_is_an_error_with_both_ids() -> None:
     rules = [rule("first", usable=True), rule("second", repairable=True)]
-    with pytest.raises(ValueError, match="first and second tie"):
+    with pytest.raises(ValueError, match="first 和 second 分不出先后"):
         resolve(rules, {"usable": True, "repairable": True})
 
 

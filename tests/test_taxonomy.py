@@ -36,7 +36,7 @@ issues:
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
-        (GOOD.replace("code: b", "code: a"), None, "a stands twice"),
+        (GOOD.replace("code: b", "code: a"), None, "代码 a 出现了两次"),
         (GOOD.replace("name: 乙", "nmae: 乙"), 4, "name"),
         (GOOD.replace("name: 乙", "name: 乙, group: gone"), None, "gone"),
         (GOOD.replace("issues:", "issues: ["), 3, "YAML"),

@@ -50,7 +50,7 @@ def test_an_error_leaves_the_old(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         broken_off()
     assert (target.read_text(), names(tmp_path)) == ("old", ["a.csv"])
-    with pytest.raises(InputError, match=r"b\.csv: cannot be written"), whole_file(tmp_path / "none" / "b.csv"):
+    with pytest.raises(InputError, match=r"b\.csv: 写不了"), whole_file(tmp_path / "none" / "b.csv"):
         pass
 
 

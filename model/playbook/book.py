@@ -191,13 +191,13 @@ F = TypeVar("F", bound=BaseModel)
 
 def _check_own_folder(own: Path) -> None:
     if not own.is_dir():
-        raise InputError("no such folder", remedy="correct SHOUHOU_PLAYBOOK_DIR", path=own)
+        raise InputError("没有这个文件夹", remedy="请改正 SHOUHOU_PLAYBOOK_DIR", path=own)
     allowed = (*RULE_FILES, *OTHER_FILES)
     for path in sorted(own.glob("*.y*ml")):
         if path.name not in allowed:
             raise InputError(
-                "not a file of the playbook",
-                remedy=f"name it one of {', '.join(allowed)}, or put it under templates/",
+                "不是话术与规则的文件",
+                remedy=f"改名为 {'、'.join(allowed)} 之一，话术则放进 templates/",
                 path=path,
             )
 
@@ -235,7 +235,7 @@ def expand_issues(item: Placed[R] | Placed[Template], taxonomy: Taxonomy) -> lis
         else:
             members = [name] if name in taxonomy.issue_by_code else []
         if not members:
-            raise item.mistake(f"unknown issue {name}", "use a code of taxonomy.yaml, group:CODE, or *")
+            raise item.mistake(f"没有问题类型 {name}", "写 taxonomy.yaml 里的代码、group:大类代码，或 *")
         codes += [code for code in members if code not in codes]
     return codes
 

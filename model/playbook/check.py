@@ -31,14 +31,14 @@ def problems(playbook: Playbook, taxonomy: Taxonomy) -> Iterator[InputError]:
     yield from _policy_problems(playbook, taxonomy)
     for code in taxonomy.customer_by_code:
         if not playbook.handling[taxonomy.issues[0].code].resolve({"customer": code}).winners:
-            yield InputError(f"no handling of {code}", remedy="add its steps", path="customers.yaml")
+            yield InputError(f"客户类型 {code} 没有应对步骤", remedy="请补上它的步骤", path="customers.yaml")
     for item in playbook.sources.templates:
         yield from _template_problems(playbook, taxonomy, item, known)
     for code, templates in playbook.templates.items():
         if not any(is_always_sayable(template, playbook) for template in templates):
             yield InputError(
-                f"{code} has no reply without slots, conditions and a same-day promise",
-                remedy="write at least one",
+                f"{code} 没有一条随时能说的话术（不带空位、条件和当天的承诺）",
+                remedy="至少写一条",
                 path="templates",
             )
 
@@ -57,23 +57,23 @@ def promises_today(template: Template, playbook: Playbook) -> bool:
 def _rule_problems(playbook: Playbook, item: Placed[Rule], known: set[str]) -> Iterator[InputError]:
     rule = item.entry
     for name in sorted(rule.facts - known):
-        yield item.mistake(f"unknown fact {name}", "use a fact of the API's context, of cues.yaml, or a derived one")
+        yield item.mistake(f"没有事实 {name}", "写接口 context 里的、cues.yaml 里的或推导出来的事实")
     for name in rule.when:
         if name in known and name not in playbook.questions and item.path.name in {"remedies.yaml", "freight.yaml"}:
-            yield item.mistake(f"no question for {name}", "add one to facts.yaml, or use given: instead of when:")
+            yield item.mistake(f"事实 {name} 没有写怎么问", "在 facts.yaml 里补一句，或把 when: 改成 given:")
     if isinstance(rule, DeadlineRule) and rule.start not in {None, "now"} | set(Context.model_fields):
-        yield item.mistake(f"unknown start {rule.start}", "use a time of the API's context, or now")
+        yield item.mistake(f"没有时间 {rule.start}", "写接口 context 里的时间，或 now")
 
 
 def _policy_problems(playbook: Playbook, taxonomy: Taxonomy) -> Iterator[InputError]:
     policy = playbook.policy
-    known = {"issue": set(taxonomy.issue_by_code), "group": {group.code for group in taxonomy.groups}}
-    known["product line"] = set(playbook.product_lines)
-    named = {"issue": (*policy.carried_on, *policy.requests_after_a_fault), "group": policy.fault_groups}
-    named["product line"] = (*policy.like_biscuit, *policy.food)
+    known = {"问题类型": set(taxonomy.issue_by_code), "大类": {group.code for group in taxonomy.groups}}
+    known["品类"] = set(playbook.product_lines)
+    named = {"问题类型": (*policy.carried_on, *policy.requests_after_a_fault), "大类": policy.fault_groups}
+    named["品类"] = (*policy.like_biscuit, *policy.food)
     for kind, names in named.items():
         for name in sorted(set(names) - known[kind]):
-            yield InputError(f"unknown {kind} {name}", remedy="correct it", path="policy.yaml")
+            yield InputError(f"没有{kind} {name}", remedy="请改正", path="policy.yaml")
 
 
 def _same_ids(playbook: Playbook) -> Iterator[InputError]:
@@ -82,7 +82,7 @@ def _same_ids(playbook: Playbook) -> Iterator[InputError]:
     for placed in playbook.sources.rules.values():
         for item in placed:
             if (other := first.setdefault(item.entry.id, item.path.name)) != item.path.name:
-                yield item.mistake(f"stands in {other} too", "give one of them another id")
+                yield item.mistake(f"{other} 里也有这个 id", "给其中一个换一个 id")
 
 
 def ties(placed: Sequence[Placed[Rule]], taxonomy: Taxonomy) -> Iterator[InputError]:
@@ -101,8 +101,8 @@ def ties(placed: Sequence[Placed[Rule]], taxonomy: Taxonomy) -> Iterator[InputEr
         ]
         if _both_win(one.entry, other.entry, above):
             yield other.mistake(
-                f"ties with {one.entry.id}: both may apply to {sorted(shared)[0]}",
-                "give one of them a condition or a priority more",
+                f"和 {one.entry.id} 分不出先后：{sorted(shared)[0]} 两条都可能适用",
+                "给其中一条加条件或 priority",
             )
 
 
@@ -151,18 +151,18 @@ def _template_problems(
     template = item.entry
     for customer in template.customers:
         if customer not in taxonomy.customer_by_code:
-            yield item.mistake(f"unknown customer type {customer}", "use a code of taxonomy.yaml")
+            yield item.mistake(f"没有客户类型 {customer}", "写 taxonomy.yaml 里的代码")
     for name in sorted(template.facts - known):
-        yield item.mistake(f"unknown fact {name}", "use a fact of the API's context, of cues.yaml, or a derived one")
+        yield item.mistake(f"没有事实 {name}", "写接口 context 里的、cues.yaml 里的或推导出来的事实")
     for remedy in template.remedies:
         if remedy not in REMEDIES:
-            yield item.mistake(f"unknown remedy {remedy}", f"one of {', '.join(sorted(REMEDIES))}")
+            yield item.mistake(f"没有处理方式 {remedy}", f"写 {'、'.join(sorted(REMEDIES))} 之一")
     if _contradicts_itself(template.when, template.unless):
-        yield item.mistake("can never be said: when and unless exclude each other", "correct one of them")
+        yield item.mistake("永远说不出来：when 和 unless 互相排斥", "改正其中一个")
     for violation in playbook.compliance.check(template.text):
         yield item.mistake(f"{violation.rule} {violation.name}: “{violation.words}”", violation.instead)
     if "你" in template.text.replace("你们", ""):
-        yield item.mistake("says 你", "address the buyer as 您")
+        yield item.mistake("用了“你”", "对买家称“您”")
 
 
 def _contradicts_itself(when: dict[str, Condition], unless: dict[str, Condition]) -> bool:

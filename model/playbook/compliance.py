@@ -31,7 +31,7 @@ class ComplianceRule(BaseModel):
             try:
                 re.compile(pattern)
             except re.error as error:
-                raise ValueError(f"not a regular expression: {pattern} ({error})") from error
+                raise ValueError(f"不是正则表达式：{pattern}（{error}）") from error
         return patterns
 
     @cached_property

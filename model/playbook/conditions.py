@@ -38,7 +38,7 @@ class Condition(BaseModel):
     def _says_something(self) -> Condition:
         bounded = self.min is not None or self.max is not None
         if bool(self.values) + bounded + bool(self.contains) != 1:
-            raise ValueError("write a value, a list, {min: …, max: …} or {contains: […]}")
+            raise ValueError("写一个值、一个列表、{min: …, max: …} 或 {contains: […]}")
         return self
 
     def holds(self, value: Scalar) -> bool:

@@ -44,9 +44,9 @@ class Cue(BaseModel):
             try:
                 compiled = re.compile(_with_groups(pattern))
             except re.error as error:
-                raise ValueError(f"not a regular expression: {pattern} ({error})") from error
+                raise ValueError(f"不是正则表达式：{pattern}（{error}）") from error
             if compiled.match(""):
-                raise ValueError(f"matches nothing at all: {pattern}")
+                raise ValueError(f"空的话也会匹配：{pattern}")
         return says
 
     @cached_property

@@ -64,7 +64,7 @@ class Amount(BaseModel):
         standing = self.first_single is not None
         kinds = standing + (self.fixed is not None) + bool(self.value_of) + bool(self.small_share_of)
         if standing != (self.otherwise is not None) or kinds != 1:
-            raise ValueError("write fixed, value_of, small_share_of, or first_single together with otherwise")
+            raise ValueError("写 fixed、value_of、small_share_of，或 first_single 连同 otherwise")
         return self
 
 
@@ -107,7 +107,7 @@ class Period(BaseModel):
     @model_validator(mode="after")
     def _one_unit(self) -> Period:
         if len(self.model_fields_set) != 1:
-            raise ValueError("write one of seconds, hours, days, end_of_day, working_days")
+            raise ValueError("写 seconds、hours、days、end_of_day、working_days 之一")
         return self
 
 

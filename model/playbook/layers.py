@@ -60,14 +60,14 @@ def layered(files: Sequence[tuple[Path, Iterable[E], Iterable[str]]]) -> list[Pl
         layer = path.parent
         for name in disabled:
             if name not in result or folders[name] == layer:
-                raise InputError(f"disabled: there is no {name}", remedy="write the id of a shipped entry", path=path)
+                raise InputError(f"disabled：没有 {name}", remedy="写自带条目的 id", path=path)
             del result[name]
         for entry in entries:
             if entry.id in result and folders[entry.id] == layer:
                 first = result[entry.id].path
                 raise InputError(
-                    f"id {entry.id} stands twice" + ("" if first == path else f" (also in {first.name})"),
-                    remedy="give one of them another id",
+                    f"id {entry.id} 出现了两次" + ("" if first == path else f"（{first.name} 里也有）"),
+                    remedy="给其中一个换一个 id",
                     path=path,
                     line=line_of(path, entry.id),
                 )

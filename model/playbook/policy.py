@@ -36,7 +36,7 @@ class Policy(BaseModel):
     @model_validator(mode="after")
     def _in_order(self) -> Policy:
         if self.small_share_from > self.small_share_to:
-            raise ValueError("small_share_from is above small_share_to; swap them")
+            raise ValueError("small_share_from 比 small_share_to 大；请对调")
         if self.opens >= self.closes:
-            raise ValueError("opens is not before closes; write the hours of one day")
+            raise ValueError("opens 不早于 closes；请写一天之内的时间")
         return self

@@ -140,7 +140,7 @@ def resolve(rules: Sequence[R], facts: Facts, closed: Mapping[str, Sequence[str]
     for values in domains:
         size *= len(values)
     if size > MAX_WORLDS:
-        raise ValueError(f"{size} ways to combine {', '.join(unknown)}; use fewer conditions")
+        raise ValueError(f"{'、'.join(unknown)} 有 {size} 种组合；请减少条件")
     winner_of: dict[tuple[Scalar, ...], R | None] = {}
     for world in itertools.product(*domains):
         winner_of[world] = _most_specific(possible, {**facts, **dict(zip(unknown, world, strict=True))})
@@ -158,7 +158,7 @@ def _most_specific(rules: Iterable[R], facts: dict[str, Scalar]) -> R | None:
         reverse=True,
     )
     if len(fitting) > 1 and fitting[0].specificity == fitting[1].specificity:
-        raise ValueError(f"rules {fitting[0].id} and {fitting[1].id} tie; give one a condition or a priority more")
+        raise ValueError(f"规则 {fitting[0].id} 和 {fitting[1].id} 分不出先后；给其中一条加条件或 priority")
     return fitting[0] if fitting else None
 
 

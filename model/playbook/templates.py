@@ -83,17 +83,17 @@ class Template(BaseModel):
     def _chat_sized(cls, text: str) -> str:
         text = " ".join(text.split())
         if not MIN_TEMPLATE_CHARS <= len(text) <= MAX_TEMPLATE_CHARS:
-            raise ValueError(f"{len(text)} characters; write {MIN_TEMPLATE_CHARS} to {MAX_TEMPLATE_CHARS}")
+            raise ValueError(f"{len(text)} 字；请写 {MIN_TEMPLATE_CHARS} 到 {MAX_TEMPLATE_CHARS} 字")
         return text
 
     @model_validator(mode="after")
     def _slots_are_declared(self) -> Template:
         rest = _SLOT.sub("", self.text)
         if "{" in rest or "}" in rest:
-            raise ValueError("a single brace; write slots as {product}")
+            raise ValueError("有单个的花括号；空位写成 {product}")
         for name in _SLOT.findall(self.text):
             if name not in Slot.__members__:
-                raise ValueError(f"unknown slot {{{name}}}; one of {', '.join(Slot)}")
+                raise ValueError(f"没有空位 {{{name}}}；写 {'、'.join(Slot)} 之一")
         return self
 
     @cached_property
