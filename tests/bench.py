@@ -25,6 +25,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
@@ -41,11 +42,12 @@ from sklearn.svm import LinearSVC
 from snownlp.classification.bayes import Bayes
 
 from model import registry
+from model.bulk import predict_file, score_here
 from model.classifier import fit
 from model.dataset import Message, load_messages, read_messages
 from model.inference import Classifier
 from model.paths import ROOT, TRAINING_DATA
-from model.tables import CHUNK, predict_file
+from model.tables import BATCH
 from model.taxonomy import load_taxonomy
 from model.text import load_lexicon, normalise
 from tests.memory import SINGLE
@@ -253,7 +255,7 @@ def compare(
     # Hardly one of them twice: repeated messages would be quicker than a file's.
     many = [message.text for message in islice(noisy(gold), BULK)]
     single = median_microseconds(predicts, [[text] for text in many[:SINGLE]])
-    bulk = median_microseconds(predicts, [many[start : start + CHUNK] for start in range(0, BULK, CHUNK)])
+    bulk = median_microseconds(predicts, [many[start : start + BATCH] for start in range(0, BULK, BATCH)])
     rows = []
     for name, predict, *cells in zip(names, predicts, single, bulk, trained, sizes, strict=True):
         predicted = predict(gold_texts)
@@ -262,9 +264,7 @@ def compare(
         rows.append([name, f"{accuracy:.3f}", f"{f1:.3f}", f"{cells[0]:.0f}", f"{cells[1]:.1f}", *cells[2:]])
     rivals_bulk = bulk[names.index(FASTTEXT)]
     with tempfile.TemporaryDirectory() as folder:
-        registry.set_current(
-            Path(folder), registry.save(classifier, messages, fitted[0].held_out, Path(folder)).version
-        )
+        registry.set_current(Path(folder), registry.save(classifier, fitted[0].predictions, Path(folder)).version)
         memory = memory_of_a_loaded_model(Path(folder), many)
         whole_file = microseconds_of_a_file(classifier, many, Path(folder))
     header = ["分类器", "准确率", "宏 F1", "µs/条（逐条）", "µs/条（批量）", "训练 CPU 秒", "模型 MB"]
@@ -285,7 +285,8 @@ def microseconds_of_a_file(classifier: Classifier, texts: list[str], folder: Pat
     source = folder / "messages.csv"
     with source.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([["text"], *([text] for text in texts)])
-    seconds = [cpu(lambda: predict_file(classifier, source, folder / "scored.csv")) for _ in range(ROUNDS)]
+    scored = partial(predict_file, partial(score_here, classifier), source, folder / "scored.csv", lambda *_: None)
+    seconds = [cpu(scored) for _ in range(ROUNDS)]
     return statistics.median(seconds) / len(texts) * 1e6
 
 
@@ -346,8 +347,8 @@ def grow_once(n: int) -> None:
     classifier = fitted[0].classifier
     others = noisy(authored, seed=1)
     score = 0.0
-    for start in range(0, n, CHUNK):  # A stream: what is scored need not fit into memory.
-        texts = [message.text for message in islice(others, min(CHUNK, n - start))]
+    for start in range(0, n, BATCH):  # A stream: what is scored need not fit into memory.
+        texts = [message.text for message in islice(others, min(BATCH, n - start))]
         score += cpu(lambda texts=texts: classifier.probabilities(texts))  # type: ignore[misc]
     print(json.dumps({"n": n, "train": train, "memory": memory / 1024, "score": score}))
 

@@ -108,7 +108,7 @@ def throughput(folder: Path, rows: int, rounds: int) -> str:
     def per_row(workers: int, name: str) -> float:
         """Microseconds a row, without what starting costs."""
         whole, start = (statistics.median(getattr(run, name) for run in some[workers]) for some in (runs, fixed))
-        return max(whole - start, 0.0) / (rows - 1000) * 1e6
+        return float(max(whole - start, 0.0) / (rows - 1000) * 1e6)
 
     lines = [
         "| 在哪里 | 条/秒（含启动） | 命令自己 µs/条（CPU） | 各 worker 合计 µs/条（CPU） | 命令内存峰值 MB |",

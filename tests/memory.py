@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from model import registry
-from model.tables import CHUNK
+from model.tables import BATCH
 
 SINGLE = 300
 
@@ -29,8 +29,8 @@ def main() -> None:
     for text in texts[:SINGLE]:
         classifier.predict(text)
     stages[f"逐条打分 {SINGLE} 条"] = megabytes()
-    for start in range(0, len(texts), CHUNK):
-        classifier.probabilities(texts[start : start + CHUNK])
+    for start in range(0, len(texts), BATCH):
+        classifier.probabilities(texts[start : start + BATCH])
     stages[f"批量打分 {len(texts)} 条"] = megabytes()
     print(json.dumps(stages))
 

@@ -78,7 +78,7 @@ def start(
 @contextmanager
 def serving(*arguments: str, data: Path, artifacts: Path | None = None, **settings: str) -> Iterator[str]:
     """A running server's address."""
-    server = start(*arguments, data=data, artifacts=artifacts, **settings)
+    server = start(*arguments, data=data, artifacts=artifacts, **settings)  # type: ignore[arg-type]
     try:
         yield server.url
     finally:

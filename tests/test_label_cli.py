@@ -11,8 +11,7 @@ from typing import Any
 
 import openpyxl
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from api.settings import Settings
 from api.store.database import open_store

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import timeit
+from functools import partial
 
 from model.adviser import Adviser
 from model.context import Context
@@ -22,11 +23,9 @@ def main() -> None:
         if scenario.issue is None:
             continue
         prediction, context = scenario.prediction(taxonomy), Context.model_validate(scenario.context)
-        arguments = (prediction, scenario.message, scenario.turns, context, 3)
-        adviser.advise(*arguments, now=scenario.now)
-        seconds = timeit.timeit(
-            lambda given=arguments, now=scenario.now: adviser.advise(*given, now=now), number=REPEATS
-        )
+        call = partial(adviser.advise, prediction, scenario.message, scenario.turns, context, 3, now=scenario.now)
+        call()
+        seconds = timeit.timeit(call, number=REPEATS)
         times.append((seconds / REPEATS * 1e6, scenario.name))
     times.sort()
     median, (slowest, name) = times[len(times) // 2][0], times[-1]
