@@ -15,9 +15,9 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from model.calibration import Floats
 from model.features import character_view
 from model.inference import Classifier
-from model.scoring import Floats
 from model.text import normalise
 
 NOVELTY_WEIGHT = 0.5

@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from model.calibration import calibrated
-from model.scoring import SEPARATOR, Floats, Integers, Terms, code_points, hash_table, read_one, score_all
+from model.calibration import Floats, calibrated
+from model.scoring import SEPARATOR, Integers, Terms, code_points, hash_table, read_one, score_all
 from model.taxonomy import Taxonomy
 from model.text import Normalised, Tokenizer, normalise, remembered_normal_form, unknown_share
 

@@ -11,10 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from model.calibration import calibrate
+from model.calibration import Floats, calibrate
 from model.machine_code import compiled
 
-Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 CodePoints = NDArray[np.int32]
 
