@@ -187,7 +187,7 @@ def _fit_heads(
     background: tuple[list[str], Labels] | None = None,
 ) -> tuple[FeatureUnion, dict[Head, CalibratedLinear]]:
     """Features and heads. The background's texts and issues help the issue head; it brings no terms of its own."""
-    features = build_features(tokenizer)
+    features = build_features(tokenizer, len(texts))
     X = features.fit_transform(texts)
     known: dict[Head, tuple[csr_matrix, Labels]] = {}
     if background is not None:

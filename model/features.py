@@ -14,7 +14,10 @@ from sklearn.pipeline import FeatureUnion
 from model.text import Tokenizer
 
 MAX_CHARACTER_NGRAM = 3
-MIN_MESSAGES = 2  # A term must occur in this many messages.
+# A term must occur in two messages, and in one of so many: the vocabulary, and with it the artifact and the cost of
+# every term in training, stays the same size when the messages become ten or twenty times as many.
+LEAST_MESSAGES = 2
+MESSAGES_PER_TERM = 25_000
 VIEW_WEIGHTS = {"words": 0.5, "characters": 1.0}
 
 
@@ -34,15 +37,16 @@ def character_view(text: str) -> list[str]:
     return [text[i : i + n] for i in range(len(text)) for n in range(1, min(MAX_CHARACTER_NGRAM, len(text) - i) + 1)]
 
 
-def build_features(tokenizer: Tokenizer) -> FeatureUnion:
-    """Unfitted TF-IDF over both views: normalised texts in, sparse (n_messages, n_terms) out.
+def build_features(tokenizer: Tokenizer, n_messages: int) -> FeatureUnion:
+    """TF-IDF over both views, to be fitted on `n_messages`: normalised texts in, sparse (n_messages, n_terms) out.
 
     Each view's part of a row has its view's weight as Euclidean length.
     """
+    min_df = max(LEAST_MESSAGES, round(n_messages / MESSAGES_PER_TERM))
     views = {"words": WordView(tokenizer), "characters": character_view}
     return FeatureUnion(
         [
-            (name, TfidfVectorizer(analyzer=view, min_df=MIN_MESSAGES, sublinear_tf=True))
+            (name, TfidfVectorizer(analyzer=view, min_df=min_df, sublinear_tf=True))
             for name, view in views.items()
         ],
         transformer_weights=VIEW_WEIGHTS,
