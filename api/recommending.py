@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
 from random import getrandbits
@@ -10,25 +11,32 @@ from prometheus_client import Counter
 
 from api import metrics
 from api.model_in_use import ModelState
+from api.recorder import Recorder
 from api.schemas import RecommendationAnswer, RecommendationRequest
-from api.service import Service
 from api.store.clock import now_ms
 from api.store.recommendations import Record
 from model.conversation import Turn
+from model.ranking import Acceptance
 from model.recommendation import Recommendation
 
 _FIELDS = [field.name for field in fields(Recommendation)]
 _issue_counts: dict[str, Counter] = {}
 
 
-def recommend(service: Service, state: ModelState, request: RecommendationRequest) -> RecommendationAnswer:
-    """The answer of the given model; nothing is kept of it yet."""
+def recommend(
+    state: ModelState, request: RecommendationRequest, counts: Mapping[str, Acceptance]
+) -> RecommendationAnswer:
+    """The answer of the given model; nothing is kept of it yet.
+
+    Args:
+        counts: what agents did with each template so far.
+    """
     made = state.recommender.recommend(
         request.message,
         [Turn(turn.role, turn.text) for turn in request.history],
         request.context,
         request.top_k,
-        record=service.template_record.counts,
+        record=counts,
         now=datetime.now(UTC),
     )
     # The id need not be secret, only unlike all others: feedback is taken of its owner's recommendations.
@@ -39,12 +47,12 @@ def recommend(service: Service, state: ModelState, request: RecommendationReques
     )
 
 
-def record(service: Service, owner: str, message: str, answer: RecommendationAnswer) -> bool:
+def record(recorder: Recorder | None, owner: str, message: str, answer: RecommendationAnswer) -> bool:
     """Count the answer and queue it for the store; whether it will be kept there."""
     _count(answer)
-    if service.recorder is None:
+    if recorder is None:
         return False
-    return service.recorder.offer(Record(answer.id, now_ms(), owner, answer.model_version, message, answer))
+    return recorder.offer(Record(answer.id, now_ms(), owner, answer.model_version, message, answer))
 
 
 def _count(answer: RecommendationAnswer) -> None:

@@ -18,6 +18,7 @@ from api.drift_watch import DriftWatch
 from api.insights.overview import Overviews
 from api.insights.plots import Drawer
 from api.keyring import KeyRing
+from api.micro_batch import MicroBatch
 from api.model_in_use import ModelInUse
 from api.rate_limit import RateLimit
 from api.recorder import Recorder
@@ -43,6 +44,7 @@ class Service:
     model: ModelInUse
     recorder: Recorder | None
     template_record: TemplateRecord
+    micro_batch: MicroBatch
     overviews: Overviews
     drawer: Drawer
     chatwoot: Deliverer | None
@@ -72,6 +74,7 @@ async def run_service(settings: Settings, model: ModelInUse) -> AsyncIterator[Se
         model=model,
         recorder=recorder,
         template_record=templates,
+        micro_batch=MicroBatch(model, templates),
         overviews=Overviews(engine, model, artifacts_dir()),
         drawer=Drawer(),
         chatwoot=chatwoot,

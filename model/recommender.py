@@ -57,7 +57,7 @@ class Recommender:
             record: what agents did with each template so far.
             now: the clock, where the context brings none; without one nothing is said of the time.
         """
-        prediction = self._predict(message)
+        prediction = self.classify(message)
         topic = self._topic(prediction, history)
         advice = self.adviser.advise(prediction, message, history, context, top_k, topic=topic, record=record, now=now)
         return advice.recommendation
@@ -68,7 +68,7 @@ class Recommender:
             return None
         topic: Prediction | None = None
         for turn in [turn for turn in history if turn.role == "buyer"][-REMEMBERED_BUYER_TURNS:]:
-            said = self._predict(turn.text)
+            said = self.classify(turn.text)
             if self._opens_topic(said, topic):
                 topic = said
         return None if topic is None or self._opens_topic(prediction, topic) else topic
@@ -85,6 +85,9 @@ class Recommender:
         return issue.confidence >= policy.new_topic_from
 
     @cached_property
-    def _predict(self) -> Callable[[str], Prediction]:
-        # A conversation comes back with every message, one turn longer: today's message is the next one's history.
+    def classify(self) -> Callable[[str], Prediction]:
+        """`Classifier.predict`, remembered.
+
+        A conversation comes back with every message, one turn longer: today's message is the next one's history.
+        """
         return lru_cache(REMEMBERED_MESSAGES)(self.classifier.predict)

@@ -45,7 +45,7 @@ async def receive(http: Request, service: ServiceDep) -> Response:
         metrics.CHATWOOT_EVENTS.labels("ignored").inc()
         return Response(status_code=HTTPStatus.NO_CONTENT)
     request = event.request
-    answer = recommending.recommend(service, service.model.state, request)
+    answer = await service.micro_batch.recommend(request)
     note = render_note(answer, event.source)
     try:
         fresh = await asyncio.to_thread(
@@ -62,7 +62,7 @@ async def receive(http: Request, service: ServiceDep) -> Response:
         detail = "the store does not take it now"
         raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "store-unreachable", detail, headers=RETRY_AFTER) from error
     if fresh:
-        recommending.record(service, OWNER, request.message, answer)
+        recommending.record(service.recorder, OWNER, request.message, answer)
         deliverer.wake()
     metrics.CHATWOOT_EVENTS.labels("queued" if fresh else "repeated").inc()
     return Response(status_code=HTTPStatus.ACCEPTED)

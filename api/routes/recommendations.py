@@ -47,8 +47,8 @@ async def recommend(body: RecommendationRequest, http: Request, answer: Response
     service: Service = http.scope["app"].state.service
     caller = require(http, Scope.recommend)
     await service.rate_limit.take(caller)
-    made = recommending.recommend(service, service.model.state, body)
-    recorded = recommending.record(service, caller.owner, body.message, made)
+    made = await service.micro_batch.recommend(body)
+    recorded = recommending.record(service.recorder, caller.owner, body.message, made)
     answer.headers[RECORDED] = "true" if recorded else "false"
     return made
 
@@ -76,8 +76,8 @@ async def recommend_batch(body: BatchRequest, http: Request, answer: Response) -
             status = HTTPStatus.UNPROCESSABLE_ENTITY
             items.append(BatchItem(index, None, ItemProblem("urn:shouhou:invalid-request", status, errors)))
             continue
-        made = recommending.recommend(service, state, request)
-        all_recorded = recommending.record(service, caller.owner, request.message, made) and all_recorded
+        made = recommending.recommend(state, request, service.template_record.counts)
+        all_recorded = recommending.record(service.recorder, caller.owner, request.message, made) and all_recorded
         items.append(BatchItem(index, made, None))
     answer.headers[RECORDED] = "true" if all_recorded else "false"
     return BatchAnswer(items)
