@@ -14,7 +14,7 @@ from api.model_in_use import ModelState
 from api.recorder import Recorder
 from api.schemas import RecommendationAnswer, RecommendationRequest
 from api.store.clock import now_ms
-from api.store.recommendations import Record
+from api.store.recommendations import row_of
 from model.conversation import Turn
 from model.ranking import Acceptance
 from model.recommendation import Recommendation
@@ -52,7 +52,11 @@ def record(recorder: Recorder | None, owner: str, message: str, answer: Recommen
     _count(answer)
     if recorder is None:
         return False
-    return recorder.offer(Record(answer.id, now_ms(), owner, answer.model_version, message, answer))
+    # Here and not in the recorder's thread: objects that one core makes and another throws away cost both dear.
+    row = row_of(
+        answer, message, answer_id=answer.id, made_at_ms=now_ms(), owner=owner, model_version=answer.model_version
+    )
+    return recorder.offer(row)
 
 
 def _count(answer: RecommendationAnswer) -> None:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
-from queue import Empty, SimpleQueue
+from collections import deque
 
 import structlog
 from sqlalchemy import Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from api import metrics
-from api.store.recommendations import Record, write_recommendations
+from api.store.recommendations import Row, write_recommendations
 
-QUEUE_LIMIT = (
-    20_000  # Some seconds of full load, some 50 MB; a store that is slower than that loses records, not answers.
-)
+QUEUE_LIMIT = 20_000  # Some seconds of full load; a store that is slower than that loses records, not answers.
 BATCH = 500
 LINGER_SECONDS = 0.05  # Waiting this long lets many records share one commit.
 RETRY_SECONDS = 0.5
@@ -27,7 +25,7 @@ class Recorder:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._queue: SimpleQueue[Record] = SimpleQueue()
+        self._queue: deque[Row] = deque()
         self._failing = False
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
@@ -41,39 +39,27 @@ class Recorder:
         self._stopping.set()
         self._thread.join()
 
-    def offer(self, record: Record) -> bool:
+    def offer(self, row: Row) -> bool:
         """Queue a record; False, and counted, when it cannot be kept."""
-        if self._failing or self._queue.qsize() >= QUEUE_LIMIT:
+        if self._failing or len(self._queue) >= QUEUE_LIMIT:
             metrics.UNRECORDED.inc()
             return False
-        self._queue.put(record)
+        self._queue.append(row)
         return True
 
     @property
     def waiting(self) -> int:
         """Records not yet written."""
-        return self._queue.qsize()
+        return len(self._queue)
 
     def _run(self) -> None:
-        while not (self._stopping.is_set() and self._queue.empty()):
-            batch = self._next_batch()
+        while not self._stopping.wait(LINGER_SECONDS) or self._queue:
+            # Only this thread takes from the queue, so that it holds at least what was counted.
+            batch = [self._queue.popleft() for _ in range(min(len(self._queue), BATCH))]
             if batch:
                 self._write(batch)
 
-    def _next_batch(self) -> list[Record]:
-        try:
-            batch = [self._queue.get(timeout=LINGER_SECONDS)]
-        except Empty:
-            return []
-        self._stopping.wait(LINGER_SECONDS)
-        while len(batch) < BATCH:
-            try:
-                batch.append(self._queue.get_nowait())
-            except Empty:
-                break
-        return batch
-
-    def _write(self, batch: list[Record]) -> None:
+    def _write(self, batch: list[Row]) -> None:
         """Write a batch, again and again while the store is away."""
         while True:
             began = time.perf_counter()

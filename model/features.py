@@ -45,9 +45,6 @@ def build_features(tokenizer: Tokenizer, n_messages: int) -> FeatureUnion:
     min_df = max(LEAST_MESSAGES, round(n_messages / MESSAGES_PER_TERM))
     views = {"words": WordView(tokenizer), "characters": character_view}
     return FeatureUnion(
-        [
-            (name, TfidfVectorizer(analyzer=view, min_df=min_df, sublinear_tf=True))
-            for name, view in views.items()
-        ],
+        [(name, TfidfVectorizer(analyzer=view, min_df=min_df, sublinear_tf=True)) for name, view in views.items()],
         transformer_weights=VIEW_WEIGHTS,
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -16,17 +15,7 @@ from api.store.tables import recommendations
 from api.store.upsert import insert_or
 from model.recommendation import Recommendation
 
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One recommendation to be written."""
-
-    id: str
-    made_at_ms: int
-    owner: str
-    model_version: str
-    message: str
-    answer: Recommendation
+Row = dict[str, Any]
 
 
 # Python's sqlite3 gives up the interpreter's lock for every row that it inserts, and then waits behind the answers to
@@ -44,9 +33,8 @@ _ALL_AT_ONCE = (
 )
 
 
-def write_recommendations(engine: Engine, records: Sequence[Record]) -> None:
+def write_recommendations(engine: Engine, rows: Sequence[Row]) -> None:
     """Write all or none; those already there are left as they are, so that a doubtful commit may be repeated."""
-    rows = [_row(record) for record in records]
     with engine.begin() as connection:
         if engine.dialect.name == "sqlite":
             connection.execute(_ALL_AT_ONCE, {"rows": json.dumps(rows)})
@@ -54,15 +42,17 @@ def write_recommendations(engine: Engine, records: Sequence[Record]) -> None:
             connection.execute(insert_or(engine, recommendations).on_conflict_do_nothing(), rows)
 
 
-def _row(record: Record) -> dict[str, Any]:
-    answer = record.answer
+def row_of(
+    answer: Recommendation, message: str, *, answer_id: str, made_at_ms: int, owner: str, model_version: str
+) -> Row:
+    """What is kept of an answer: the message redacted, and no reply's text."""
     money = answer.compensation
     return {
-        "id": record.id,
-        "made_at_ms": record.made_at_ms,
-        "owner": record.owner,
-        "model_version": record.model_version,
-        "redacted_message": storable(record.message),
+        "id": answer_id,
+        "made_at_ms": made_at_ms,
+        "owner": owner,
+        "model_version": model_version,
+        "redacted_message": storable(message),
         "issue": answer.issue.code,
         "issue_confidence": answer.issue.confidence,
         "customer": answer.customer.code,
