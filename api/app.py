@@ -12,6 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 from api import documentation, problems
 from api.access import Access
 from api.json_body import JsonBody
+from api.lean_route import LeanRoutes
 from api.model_in_use import ModelInUse, ModelState
 from api.observation import Observation
 from api.page import PageFiles
@@ -34,6 +35,8 @@ from api.service import run_service
 from api.settings import Settings, load_settings
 from model.paths import artifacts_dir
 
+V1 = "/v1"
+
 
 def create_app(state: ModelState | None = None, settings: Settings | None = None) -> FastAPI:
     """The service, with `state` or the current model version.
@@ -55,9 +58,11 @@ def create_app(state: ModelState | None = None, settings: Settings | None = None
         version="1",
         summary="One buyer message in; issue type, customer type, ranked replies and compensation out.",
         lifespan=lifespan,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # `api.observation` sees to these.
         redirect_slashes=False,  # Behind a proxy that ends TLS the way would lead over plain http, with the key.
     )
     problems.install(app)
+    app.add_middleware(LeanRoutes, prefix=V1, routes=recommendations.router.routes)
     for middleware in (JsonBody, Access):  # The last one added is the first one asked.
         app.add_middleware(middleware)
     if settings.cors_origins:
@@ -71,7 +76,7 @@ def create_app(state: ModelState | None = None, settings: Settings | None = None
     app.add_middleware(SecurityHeaders)
     app.add_middleware(Observation)
     for routes in (recommendations, feedback, taxonomy, playbook, models):
-        app.include_router(routes.router, prefix="/v1")
+        app.include_router(routes.router, prefix=V1)
     for pages in (sign_in.router, panel.router, review.router, insights.router, playbook.page):
         app.include_router(pages)
     app.mount("/static", PageFiles())

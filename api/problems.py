@@ -58,6 +58,11 @@ class ProblemError(Exception):
         super().__init__(detail)
 
 
+# Errors that become an answer; every other one is a defect.
+Told = ProblemError | HTTPException | RequestValidationError
+TOLD = (ProblemError, HTTPException, RequestValidationError)
+
+
 def problem(
     request: Request, status: int, kind: str, detail: str, errors: Sequence[FieldError] | None = None
 ) -> JSONResponse:
@@ -83,32 +88,35 @@ def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
 def install(app: FastAPI) -> None:
     """Answer every error of the app with a problem."""
 
-    @app.exception_handler(ProblemError)
-    async def _told(request: Request, error: ProblemError) -> Response:
-        if is_navigation(request.scope):
-            return render(request, "problem.html", status=error.status)
-        answer = problem(request, error.status, error.kind, error.detail, error.errors)
-        answer.headers.update(error.headers)
-        return answer
+    async def _answer(request: Request, error: Told) -> Response:
+        return answer(request, error)
 
-    @app.exception_handler(HTTPException)
-    async def _http(request: Request, error: HTTPException) -> Response:
-        if is_navigation(request.scope):
-            return render(request, "problem.html", status=HTTPStatus(error.status_code))
-        if error.status_code == HTTPStatus.BAD_REQUEST:  # FastAPI's, for JSON that is nested without end.
-            told = FieldError(field="body", message="not readable JSON")
-            detail = f"{told.field}: {told.message}"
-            return problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", detail, [told])
-        kind = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
-        answer = problem(request, error.status_code, kind, str(error.detail))
-        answer.headers.update(error.headers or {})
-        return answer
+    for kind in TOLD:
+        app.add_exception_handler(kind, _answer)  # type: ignore[arg-type]
 
-    @app.exception_handler(RequestValidationError)
-    async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+
+def answer(request: Request, error: Told) -> Response:
+    """The answer that tells an error."""
+    if isinstance(error, RequestValidationError):
         fields = [field_error(item) for item in error.errors()[:MAX_ERRORS]]
         detail = "; ".join(f"{field.field}: {field.message}" for field in fields[:3])
         return problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", detail, fields)
+    if isinstance(error, HTTPException):
+        error = _as_problem(error)
+    if is_navigation(request.scope):
+        return render(request, "problem.html", status=error.status)
+    told = problem(request, error.status, error.kind, error.detail, error.errors)
+    told.headers.update(error.headers)
+    return told
+
+
+def _as_problem(error: HTTPException) -> ProblemError:
+    if error.status_code == HTTPStatus.BAD_REQUEST:  # FastAPI's, for JSON that is nested without end.
+        told = FieldError(field="body", message="not readable JSON")
+        detail = f"{told.field}: {told.message}"
+        return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", detail, errors=[told])
+    status = HTTPStatus(error.status_code)
+    return ProblemError(status, status.phrase.lower().replace(" ", "-"), str(error.detail), headers=error.headers)
 
 
 def field_error(item: dict[str, Any]) -> FieldError:

@@ -39,10 +39,11 @@ def recommend(
         record=counts,
         now=datetime.now(UTC),
     )
-    # The id need not be secret, only unlike all others: feedback is taken of its owner's recommendations.
+    # The id need not be secret, only unlike all others: feedback is taken of its owner's recommendations. It rises with
+    # the time, so that a batch of records goes to one place of the store's index.
     return RecommendationAnswer(
         **{name: getattr(made, name) for name in _FIELDS},
-        id=f"{getrandbits(128):032x}",
+        id=f"{now_ms():012x}{getrandbits(80):020x}",
         model_version=state.manifest.version,
     )
 
