@@ -35,9 +35,8 @@ class MicroBatch:
     def _answer(self) -> None:
         waiting, self._waiting = self._waiting, []
         state = self._model.state
-        for request, _ in waiting:
-            with suppress(Exception):  # Told when its turn comes.
-                state.recommender.classify(request.message)
+        with suppress(Exception):  # Told when the turn of its message comes.
+            state.recommender.classify(request.message for request, _ in waiting)
         for request, answer in waiting:
             if answer.done():  # The client has gone.
                 continue

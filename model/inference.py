@@ -5,7 +5,7 @@ Equal to the scikit-learn pipelines it is made from within 1e-9 (tests/test_infe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, repeat
@@ -16,12 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.calibration import Floats, calibrated
-from model.scoring import SEPARATOR, Integers, Terms, code_points, hash_table, read_one, score_all
+from model.scoring import RANKED, SEPARATOR, CodePoints, Integers, Terms, code_points, hash_table, read_all, score_all
 from model.taxonomy import Taxonomy
 from model.text import Normalised, Tokenizer, normalise, remembered_normal_form, unknown_share
 
 MAX_EVIDENCE = 5
-RANKED = 4
 MAX_ALSO = 2
 NO_MATTER = frozenset({"other", "greeting"})  # Not worth telling beside another issue.
 
@@ -46,8 +45,7 @@ class Evidence:
     weight: float
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
+class Prediction(NamedTuple):
     """What the classifier says of one message.
 
     Attributes:
@@ -75,6 +73,16 @@ class Thresholds:
     abstain: float
     margin: float
     also: float
+
+
+class _Cut(NamedTuple):
+    """Messages as `model.scoring` takes them: one after another, each with a separator behind it."""
+
+    codes: CodePoints
+    char_ends: Integers
+    words: list[str]
+    rows: Integers
+    word_ends: Integers
 
 
 @dataclass(frozen=True)
@@ -119,32 +127,44 @@ class Classifier:
 
     def predict(self, message: str) -> Prediction:
         """Both labels of one message, with evidence."""
-        normal = remembered_normal_form(message)
-        words = self.tokenizer.words(normal.text)
+        return self.predict_all([message])[0]
+
+    def predict_all(self, messages: Sequence[str]) -> list[Prediction]:
+        """`predict` for each; cheaper than one by one."""
+        normal = [remembered_normal_form(message) for message in messages]
+        cut = self._cut(normal)
+        lengths = np.array([*map(len, cut.words)], dtype=np.int64)
         n = len(self.issue_codes)
-        probabilities, of_clauses, of_words = read_one(
-            code_points(normal.text),
-            self._rows(words),
-            np.array([*map(len, words)], dtype=np.int64),
-            n,
-            self._temperatures,
-            self._terms,
-        )
-        issues = _ranked(self.issue_codes, probabilities[:n])
-        customers = _ranked(self.customer_codes, probabilities[n:])
-        evidence = _evidence(message, normal, words, of_words.tolist())
-        return Prediction(issues, customers, self._also(of_clauses, issues[0].code), evidence)
+        read = read_all(cut.codes, cut.char_ends, cut.rows, cut.word_ends, lengths, n, self._temperatures, self._terms)
+        labels, confidences, clause_ends, clause_issues, clause_confidences, of_words = (part.tolist() for part in read)
+        word = clause = 0
+        predictions = []
+        for place, (message, word_end, clause_end) in enumerate(
+            zip(messages, cut.word_ends.tolist(), clause_ends, strict=True)
+        ):
+            issues = _scored(self.issue_codes, labels[place][:RANKED], confidences[place][:RANKED])
+            customers = _scored(self.customer_codes, labels[place][RANKED:], confidences[place][RANKED:])
+            of_clauses = zip(clause_issues[clause:clause_end], clause_confidences[clause:clause_end], strict=True)
+            evidence = _evidence(message, normal[place], cut.words[word:word_end], of_words[word:word_end])
+            predictions.append(Prediction(issues, customers, self._also(of_clauses, issues[0].code), evidence))
+            word, clause = word_end + 1, clause_end
+        return predictions
 
     def probabilities(self, messages: Sequence[str]) -> tuple[Floats, Floats]:
         """Probabilities (n_messages, n_issues) and (n_messages, n_customers), columns as in the codes."""
-        joined = "".join(normalise(message).text + SEPARATOR for message in messages)
-        words = self.tokenizer.words(joined)
-        codes = code_points(joined)
-        char_ends = np.flatnonzero(codes == ord(SEPARATOR))
-        word_ends = np.flatnonzero(np.fromiter(map(SEPARATOR.__eq__, words), dtype=bool, count=len(words)))
-        scores = score_all(codes, char_ends, self._rows(words), word_ends, self._terms)
+        cut = self._cut([normalise(message) for message in messages])
+        scores = score_all(cut.codes, cut.char_ends, cut.rows, cut.word_ends, self._terms)
         n = len(self.issue_codes)
         return calibrated(scores[:, :n], self.temperatures[0]), calibrated(scores[:, n:], self.temperatures[1])
+
+    def _cut(self, messages: Iterable[Normalised]) -> _Cut:
+        joined = "".join([message.text + SEPARATOR for message in messages])
+        words = self.tokenizer.words(joined)
+        codes = code_points(joined)
+        rows = np.fromiter(map(self.words.get, words, repeat(-1)), dtype=np.int64, count=len(words))
+        char_ends = np.flatnonzero(codes == ord(SEPARATOR))
+        word_ends = np.flatnonzero(np.fromiter(map(SEPARATOR.__eq__, words), dtype=bool, count=len(words)))
+        return _Cut(codes, char_ends, words, rows, word_ends)
 
     def unknown_words(self, messages: Sequence[str]) -> Floats:
         """Share of each message's words that training never met (or only once), (n_messages,)."""
@@ -153,28 +173,27 @@ class Classifier:
 
     @cached_property
     def _terms(self) -> Terms:
-        keys, rows = hash_table(self.steps)
         view_weights = np.array(self.view_weights)
-        return Terms(keys, rows, self.n_words, view_weights, self.idf, self.weights, self.intercepts)
+        return Terms(hash_table(self.steps), self.n_words, view_weights, self.idf, self.weights, self.intercepts)
 
     @cached_property
     def _temperatures(self) -> Floats:
         return np.array(self.temperatures)
 
-    def _rows(self, words: list[str]) -> Integers:
-        """Rows of single words, (n_words,); -1 for unknown ones."""
-        return np.fromiter(map(self.words.get, words, repeat(-1)), dtype=np.int64, count=len(words))
-
-    def _also(self, of_clauses: Floats, primary: str) -> tuple[Scored, ...]:
-        """Issues that single clauses, by their probabilities, raise beside the primary one, likeliest first."""
+    def _also(self, of_clauses: Iterable[tuple[int, float]], primary: str) -> tuple[Scored, ...]:
+        """Issues that single clauses, by their likeliest, raise beside the primary one, likeliest first."""
         found: dict[str, float] = {}
-        for probabilities in of_clauses:
-            best = probabilities.argmax()
-            code, confidence = self.issue_codes[best], float(probabilities[best])
+        for best, confidence in of_clauses:
+            code = self.issue_codes[best]
             if confidence >= self.thresholds.also and code != primary and code not in NO_MATTER:
                 found[code] = max(confidence, found.get(code, 0.0))
         ranked = sorted(found.items(), key=lambda item: -item[1])
         return tuple(Scored(code, confidence) for code, confidence in ranked[:MAX_ALSO])
+
+
+def _scored(codes: tuple[str, ...], labels: list[int], confidences: list[float]) -> tuple[Scored, ...]:
+    n = min(RANKED, len(codes))
+    return tuple(map(Scored, map(codes.__getitem__, labels[:n]), confidences[:n]))
 
 
 def _evidence(message: str, normal: Normalised, words: list[str], weights: list[float]) -> tuple[Evidence, ...]:
@@ -191,8 +210,3 @@ def _evidence(message: str, normal: Normalised, words: list[str], weights: list[
         first, last = normal.span(start, end)
         evidence.append(Evidence(message[first:last], first, last, round(weight, 3)))
     return tuple(evidence)
-
-
-def _ranked(codes: tuple[str, ...], probabilities: Floats) -> tuple[Scored, ...]:
-    order = (-probabilities).argsort(kind="stable")[:RANKED]
-    return tuple(Scored(codes[i], p) for i, p in zip(order.tolist(), probabilities[order].tolist(), strict=True))

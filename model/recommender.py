@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property, lru_cache
+from functools import cached_property
+from itertools import islice
 
 from model.adviser import NO_RECORD, Adviser
 from model.context import Context
@@ -57,7 +58,7 @@ class Recommender:
             record: what agents did with each template so far.
             now: the clock, where the context brings none; without one nothing is said of the time.
         """
-        prediction = self.classify(message)
+        prediction = self._predict(message)
         topic = self._topic(prediction, history)
         advice = self.adviser.advise(prediction, message, history, context, top_k, topic=topic, record=record, now=now)
         return advice.recommendation
@@ -68,7 +69,7 @@ class Recommender:
             return None
         topic: Prediction | None = None
         for turn in [turn for turn in history if turn.role == "buyer"][-REMEMBERED_BUYER_TURNS:]:
-            said = self.classify(turn.text)
+            said = self._predict(turn.text)
             if self._opens_topic(said, topic):
                 topic = said
         return None if topic is None or self._opens_topic(prediction, topic) else topic
@@ -84,10 +85,25 @@ class Recommender:
             return False
         return issue.confidence >= policy.new_topic_from
 
-    @cached_property
-    def classify(self) -> Callable[[str], Prediction]:
-        """`Classifier.predict`, remembered.
+    def classify(self, messages: Iterable[str]) -> None:
+        """Predict messages and remember it: together they are cheaper than one by one, when an answer needs them.
 
         A conversation comes back with every message, one turn longer: today's message is the next one's history.
         """
-        return lru_cache(REMEMBERED_MESSAGES)(self.classifier.predict)
+        known = self._predictions
+        new = [message for message in dict.fromkeys(messages) if message not in known]
+        if not new:
+            return
+        if len(known) + len(new) > REMEMBERED_MESSAGES:
+            for oldest in list(islice(known, len(known) // 2)):
+                del known[oldest]
+        known.update(zip(new, self.classifier.predict_all(new), strict=True))
+
+    def _predict(self, message: str) -> Prediction:
+        if message not in self._predictions:
+            self.classify([message])
+        return self._predictions[message]
+
+    @cached_property
+    def _predictions(self) -> dict[str, Prediction]:
+        return {}

@@ -21,6 +21,7 @@ CodePoints = NDArray[np.int32]
 SEPARATOR = "\n"
 MIN_CLAUSE_CHARS = 3
 LONGEST_RUN = 3
+RANKED = 4
 _CLAUSE_ENDS = np.array([ord(char) for char in ",，。.!！?？;；、~… "], dtype=np.int32)
 _FREE = np.int64(-1)
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio: Knuth's multiplicative hashing.
@@ -30,8 +31,8 @@ class Terms(NamedTuple):
     """The trie of all terms as a hash table (open addressing), and what each term weighs.
 
     Attributes:
-        keys: (n_slots,), a power of two: the term's `Classifier.steps` entry, or -1.
-        rows: (n_slots,), the term's row.
+        slots: (n_slots, 2), a power of two of them: a term's `Classifier.steps` entry, or -1, and its row, side by side
+            because they are looked at together.
         n_words: rows below are of words and pairs of words, the others of runs of characters.
         view_weights: (2,), length of the words' and the characters' part of a message.
         idf: (n_terms,).
@@ -39,8 +40,7 @@ class Terms(NamedTuple):
         intercepts: (n_labels,).
     """
 
-    keys: Integers
-    rows: Integers
+    slots: Integers
     n_words: int
     view_weights: Floats
     idf: Floats
@@ -49,26 +49,25 @@ class Terms(NamedTuple):
 
 
 @compiled
-def hash_table(steps: Integers) -> tuple[Integers, Integers]:
-    """`Terms.keys` and `Terms.rows`."""
+def hash_table(steps: Integers) -> Integers:
+    """`Terms.slots`."""
     size = 1
     while size < 2 * len(steps) + 1:
         size *= 2
-    keys = np.full(size, _FREE)
-    rows = np.zeros(size, dtype=np.int64)
+    slots = np.full((size, 2), _FREE)
     for row in range(len(steps)):
-        slot = _slot(keys, steps[row])
-        keys[slot] = steps[row]
-        rows[slot] = row
-    return keys, rows
+        slot = _slot(slots, steps[row])
+        slots[slot, 0] = steps[row]
+        slots[slot, 1] = row
+    return slots
 
 
 @compiled
-def _slot(keys: Integers, key: int) -> int:
+def _slot(slots: Integers, key: int) -> int:
     """Where the key is, or would go."""
-    mask = len(keys) - 1
+    mask = len(slots) - 1
     slot = np.int64((np.uint64(key) * _GOLDEN) >> np.uint64(32)) & mask
-    while keys[slot] != key and keys[slot] != _FREE:
+    while slots[slot, 0] != key and slots[slot, 0] != _FREE:
         slot = (slot + 1) & mask
     return int(slot)
 
@@ -76,9 +75,8 @@ def _slot(keys: Integers, key: int) -> int:
 @compiled
 def _lengthened(terms: Terms, row: int, added: int) -> int:
     """Row of the term that is longer by what is added; -1 for none."""
-    key = (np.int64(row) << 32) | np.int64(added)
-    slot = _slot(terms.keys, int(key))
-    return int(terms.rows[slot]) if terms.keys[slot] == key else -1
+    slot = _slot(terms.slots, int((np.int64(row) << 32) | np.int64(added)))
+    return int(terms.slots[slot, 1])
 
 
 @compiled
@@ -168,21 +166,75 @@ def score_all(codes: CodePoints, char_ends: Integers, words: Integers, word_ends
 
 
 @compiled
-def read_one(
-    codes: CodePoints, words: Integers, lengths: Integers, n_issues: int, temperatures: Floats, terms: Terms
-) -> tuple[Floats, Floats, Floats]:
-    """Probabilities of a message's and its clauses' labels, and what each word says for the best issue.
+def read_all(
+    codes: CodePoints,
+    char_ends: Integers,
+    words: Integers,
+    word_ends: Integers,
+    lengths: Integers,
+    n_issues: int,
+    temperatures: Floats,
+    terms: Terms,
+) -> tuple[Integers, Floats, Integers, Integers, Floats, Floats]:
+    """The likeliest labels of many messages, the issues of their clauses, and what their words weigh.
 
     Args:
-        codes, words: of the message, as in `score_all`.
+        codes, char_ends, words, word_ends: as in `score_all`.
         lengths: (n_words,), characters of each word.
         n_issues: the first labels are issues.
         temperatures: (2,), of the issue head and the customer head; see `model.calibration`.
 
     Returns:
-        probabilities (n_labels,), clauses' probabilities (n_clauses, n_issues), and of each word (n_words,) what it and
-        the runs of characters that touch it add to the best issue's score (log-odds); a run's part is spread evenly
-        over its characters.
+        labels and probabilities (n_messages, 2 * RANKED): the likeliest issues, then the likeliest customer types by
+        their place among the customer types, -1 where there are fewer; clause_ends (n_messages,): where each message's
+        clauses end among all clauses, whose likeliest issues and their probabilities follow, (n_clauses,); and for all
+        words (n_words,) what they and the runs of characters that touch them add to the score of the message's best
+        issue (log-odds).
+    """
+    labels = np.full((len(char_ends), 2 * RANKED), -1)
+    confidences = np.zeros((len(char_ends), 2 * RANKED))
+    clause_ends = np.empty(len(char_ends), dtype=np.int64)
+    clause_issues = np.empty(len(words), dtype=np.int64)
+    clause_confidences = np.empty(len(words))
+    of_words = np.zeros(len(words))
+    n_clauses = char = word = 0
+    for message in range(len(char_ends)):
+        end = word_ends[message]
+        probabilities, of_clauses, of_words[word:end] = _read_one(
+            codes[char : char_ends[message]], words[word:end], lengths[word:end], n_issues, temperatures, terms
+        )
+        _rank(probabilities[:n_issues], labels[message, :RANKED], confidences[message, :RANKED])
+        _rank(probabilities[n_issues:], labels[message, RANKED:], confidences[message, RANKED:])
+        for clause in range(len(of_clauses)):
+            best = of_clauses[clause].argmax()
+            clause_issues[n_clauses] = best
+            clause_confidences[n_clauses] = of_clauses[clause, best]
+            n_clauses += 1
+        clause_ends[message] = n_clauses
+        char, word = char_ends[message] + 1, end + 1
+    return labels, confidences, clause_ends, clause_issues[:n_clauses], clause_confidences[:n_clauses], of_words
+
+
+@compiled
+def _rank(probabilities: Floats, labels: Integers, confidences: Floats) -> None:
+    """Fill in the likeliest labels by falling probability, the first of equal ones first."""
+    for rank in range(min(len(labels), len(probabilities))):
+        for label in range(len(probabilities)):
+            if (labels[:rank] == label).any():
+                continue
+            if labels[rank] < 0 or probabilities[label] > confidences[rank]:
+                labels[rank] = label
+                confidences[rank] = probabilities[label]
+
+
+@compiled
+def _read_one(
+    codes: CodePoints, words: Integers, lengths: Integers, n_issues: int, temperatures: Floats, terms: Terms
+) -> tuple[Floats, Floats, Floats]:
+    """Probabilities of a message's labels (n_labels,) and of its clauses' issues (n_clauses, n_issues).
+
+    Third, what each word adds to the best issue's score, (n_words,), see `read_all`; a run's part is spread evenly over
+    its characters.
     """
     runs = _rows_of_runs(codes, terms)
     rows, values = _tfidf(words, runs, terms)
