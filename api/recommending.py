@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
+from operator import attrgetter
 from random import getrandbits
 
 from prometheus_client import Counter
@@ -19,7 +20,7 @@ from model.conversation import Turn
 from model.ranking import Acceptance
 from model.recommendation import Recommendation
 
-_FIELDS = [field.name for field in fields(Recommendation)]
+_values = attrgetter(*(field.name for field in fields(Recommendation)))
 _issue_counts: dict[str, Counter] = {}
 
 
@@ -41,11 +42,8 @@ def recommend(
     )
     # The id need not be secret, only unlike all others: feedback is taken of its owner's recommendations. It rises with
     # the time, so that a batch of records goes to one place of the store's index.
-    return RecommendationAnswer(
-        **{name: getattr(made, name) for name in _FIELDS},
-        id=f"{now_ms():012x}{getrandbits(80):020x}",
-        model_version=state.manifest.version,
-    )
+    answer_id = f"{now_ms():012x}{getrandbits(80):020x}"
+    return RecommendationAnswer(*_values(made), answer_id, state.manifest.version)
 
 
 def record(recorder: Recorder | None, owner: str, message: str, answer: RecommendationAnswer) -> bool:

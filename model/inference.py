@@ -121,6 +121,8 @@ class Classifier:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
     def __setstate__(self, state: dict[str, object]) -> None:
+        if state.keys() != self.__dataclass_fields__.keys():
+            raise TypeError("fields of another version of this program")
         # A memory-mapped array is of a subclass that makes every operation slower; a plain view of it is not.
         for name, value in state.items():
             object.__setattr__(self, name, np.asarray(value) if isinstance(value, np.memmap) else value)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
-from rapidfuzz import fuzz, process
+from rapidfuzz import fuzz
 
 from model.playbook.book import Playbook
 from model.ranking import Ranked
@@ -14,6 +15,7 @@ from model.recommendation import Reply
 logger = logging.getLogger(__name__)
 # Texts of which more than this share of characters agree say the same thing.
 NEARLY_THE_SAME = 70.0
+REMEMBERED_PAIRS = 16_384
 
 
 def render_replies(
@@ -33,11 +35,11 @@ def render_replies(
     for entry in candidates:
         template = entry.template
         text = template.text.format_map(slots) if template.slots else template.text
-        if _is_near(text, [other.text for other in replies]):
+        if any(_are_near(text, other.text) for other in replies):
             continue
         score = round(entry.score * (0.5 + 0.5 * probability), 4)
         reply = Reply(template.id, text, str(template.stage), score, list(entry.why))
-        if _is_near(text, said):
+        if any(_are_near(text, line) for line in said):
             repeated.append(reply)
             continue
         # Templates are checked when they are loaded; here it is what the slots brought in.
@@ -50,7 +52,6 @@ def render_replies(
     return replies or repeated[:1]
 
 
-def _is_near(text: str, others: Sequence[str]) -> bool:
-    return (
-        bool(others) and process.extractOne(text, others, scorer=fuzz.ratio, score_cutoff=NEARLY_THE_SAME) is not None
-    )
+@lru_cache(REMEMBERED_PAIRS)
+def _are_near(one: str, other: str) -> bool:
+    return fuzz.ratio(one, other, score_cutoff=NEARLY_THE_SAME) > 0

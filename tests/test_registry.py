@@ -9,6 +9,7 @@ import pytest
 
 from model import registry
 from model.errors import InputError
+from model.inference import Classifier
 
 
 @pytest.fixture
@@ -58,6 +59,16 @@ def test_a_damaged_manifest_is_told(copy: Path, content: str) -> None:
     (artifact(copy).parent / registry.MANIFEST).write_text(content)
     with pytest.raises(InputError, match="清单已损坏"):
         registry.load(copy)
+
+
+def test_a_model_of_an_older_program_is_told(artifacts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    classifier, manifest = registry.load(artifacts)
+    older = {name: getattr(classifier, name) for name in classifier.__dataclass_fields__ if name != "n_words"}
+    monkeypatch.setattr(Classifier, "__getstate__", lambda _: older)
+    held_out = registry.load_held_out(artifacts, manifest.version)
+    registry.set_current(tmp_path, registry.save(classifier, held_out, tmp_path).version)
+    with pytest.raises(InputError, match=r"是本程序的另一个版本生成的.*运行 shouhou train"):
+        registry.load(tmp_path)
 
 
 def test_held_out_predictions_are_those_of_the_report(artifacts: Path) -> None:
