@@ -36,12 +36,13 @@ class FactFinder:
     """Finds the facts that the cues of the playbook describe."""
 
     def __init__(self, cues: Sequence[FactCues]) -> None:
-        self._scans = [(fact, fact.scan.search) for fact in cues]
-        # Most messages lack what most cues need: for each character the places of the facts that it may tell.
-        self._always = [place for place, fact in enumerate(cues) if fact.needed is None]
+        # Most messages lack what most cues need: for each character the places of the facts that it may tell, if the
+        # message holds what else they need.
+        self._scans = [(fact, fact.scan.search, fact.needs[1:]) for fact in cues]
+        self._always = [place for place, fact in enumerate(cues) if not fact.needs]
         self._told_by: dict[str, list[int]] = {}
         for place, fact in enumerate(cues):
-            for character in fact.needed or ():
+            for character in fact.needs[0] if fact.needs else ():
                 self._told_by.setdefault(character, []).append(place)
         # A conversation comes back with every message, one turn longer: today's message is the next one's history.
         self.read = lru_cache(REMEMBERED_MESSAGES)(self._read)
@@ -51,11 +52,14 @@ class FactFinder:
         normal = remembered_normal_form(message)
         text = normal.text
         found: list[Fact] = []
+        characters = set(text)
         places = set(self._always)
-        for character in self._told_by.keys() & text:
+        for character in self._told_by.keys() & characters:
             places.update(self._told_by[character])
         for place in sorted(places):
-            fact, scan = self._scans[place]
+            fact, scan, needs = self._scans[place]
+            if any(needed.isdisjoint(characters) for needed in needs):
+                continue
             hit = scan(text)
             while hit is not None:
                 read = _read(fact, text, hit.start())

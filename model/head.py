@@ -22,8 +22,8 @@ REGRESSION_C = 10.0
 SVM_C = 1.0
 # liblinear's own for this solver; scikit-learn's 1e-4 is no more right and takes a quarter longer.
 SVM_TOLERANCE = 0.1
-# Ten epochs of SAGA, or of the SVM's coordinate descent, are as right as the converged solution; few messages need more,
-# and of 100,000 four are as right as ten (unseen voices 0.772 and 0.771, real messages 0.716 both).
+# Ten epochs of SAGA, or of the SVM's coordinate descent, are as right as the converged solution; few messages need
+# more, and of 100,000 four are as right as ten (unseen voices 0.772 and 0.771, real messages 0.716 both).
 EPOCHS = 10
 LEAST_UPDATES, LEAST_EPOCHS = 200_000, 4
 ENOUGH_UPDATES = 550_000

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from model.playbook.conditions import Scalar
-from model.playbook.needed_characters import needed_characters
+from model.playbook.needed_characters import Needs, needed_characters
 
 # In a cue, {N} stands for a number, {U} for a unit that packs and pieces are counted in.
 _ONE = "[一二两俩三四五六七八九]"
@@ -70,8 +70,8 @@ class FactCues(BaseModel):
         return re.compile(self._any_cue)
 
     @cached_property
-    def needed(self) -> frozenset[str] | None:
-        """Characters of which a message that tells the fact holds at least one; None where any may do."""
+    def needs(self) -> Needs:
+        """Sets of characters, of each of which a message that tells the fact holds at least one."""
         return needed_characters(self._any_cue)
 
     @property

@@ -9,50 +9,66 @@ from typing import Any
 
 # They stand in so many messages that needing them tells little.
 _COMMON = frozenset("的了不一是我有个到发好吗你没这就什么还给可以能买货")
+MOST_NEEDS = 3
+_DIGITS = frozenset(filter(str.isdecimal, map(chr, range(0x20000))))  # All of Unicode's.
 _REPEATS = (op.MAX_REPEAT, op.MIN_REPEAT, op.POSSESSIVE_REPEAT)
 
 
-def needed_characters(pattern: str) -> frozenset[str] | None:
-    """Characters of which every match holds at least one; None where that cannot be told.
+Needs = list[frozenset[str]]
 
-    >>> sorted(needed_characters("(?:先|就)?留(?:着|下)|不退") or "")
-    ['留', '退']
-    >>> needed_characters("留?.") is None
-    True
+
+def needed_characters(pattern: str) -> Needs:
+    """Sets of characters, of each of which a text that matches holds at least one; the most telling first.
+
+    >>> [sorted(needed) for needed in needed_characters("(?:先|就)?留(?:着|下)|不退货")]
+    [['留', '退'], ['下', '不', '着'], ['下', '着', '货']]
+    >>> needed_characters("留?.")
+    []
     """
     return _of_sequence(_parser.parse(pattern))
 
 
-def _of_sequence(items: Iterable[tuple[Any, Any]]) -> frozenset[str] | None:
-    """All items of a sequence match: the one with the fewest characters, none of them common, tells the most."""
-    told = [found for found in map(_of_item, items) if found]
-    return min(told, key=lambda found: (len(found & _COMMON), len(found))) if told else None
+def _of_sequence(items: Iterable[tuple[Any, Any]]) -> Needs:
+    """All items of a sequence match. The needs with the fewest characters, none of them common, tell the most."""
+    told = [needed for item in items for needed in _of_item(item)]
+    return sorted(told, key=lambda needed: (len(needed & _COMMON), len(needed)))
 
 
-def _of_item(item: tuple[Any, Any]) -> frozenset[str] | None:
+def _of_item(item: tuple[Any, Any]) -> Needs:
     kind, value = item
     if kind is op.LITERAL:
-        return frozenset(chr(value))
+        return [frozenset(chr(value))]
     if kind is op.IN:
         return _of_class(value)
     if kind is op.BRANCH:
-        ways = [_of_sequence(way) for way in value[1]]
-        return None if None in ways else frozenset().union(*(way for way in ways if way))
+        return _of_any([_of_sequence(way) for way in value[1]])
     if kind is op.SUBPATTERN or kind is op.ATOMIC_GROUP:
         return _of_sequence(value[-1] if kind is op.SUBPATTERN else value)
+    if kind is op.ASSERT:
+        return _of_sequence(value[1])
     if kind in _REPEATS:
         least, _, repeated = value
-        return _of_sequence(repeated) if least else None
-    return None
+        return _of_sequence(repeated) if least else []
+    return []
 
 
-def _of_class(members: Iterable[tuple[Any, Any]]) -> frozenset[str] | None:
+def _of_any(ways: list[Needs]) -> Needs:
+    """One of the ways matches: it holds one of what is needed first by any of them, one of what is needed second..."""
+    if not all(ways):
+        return []
+    ranks = range(min(max(map(len, ways)), MOST_NEEDS))
+    return [frozenset().union(*(needs[min(rank, len(needs) - 1)] for needs in ways)) for rank in ranks]
+
+
+def _of_class(members: Iterable[tuple[Any, Any]]) -> Needs:
     found: set[str] = set()
     for kind, value in members:
         if kind is op.LITERAL:
             found.add(chr(value))
         elif kind is op.RANGE:
             found.update(map(chr, range(value[0], value[1] + 1)))
-        else:  # A negated class, or a category such as \d.
-            return None
-    return frozenset(found)
+        elif (kind, value) == (op.CATEGORY, op.CATEGORY_DIGIT):
+            found.update(_DIGITS)
+        else:  # A negated class, or a category such as \w.
+            return []
+    return [frozenset(found)]
