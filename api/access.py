@@ -94,7 +94,7 @@ def _is_public(path: str) -> bool:
 
 
 def _has_key(scope: Scope) -> bool:
-    return any(name == b"authorization" for name, _ in scope["headers"])
+    return b"authorization" in dict(scope["headers"])
 
 
 def _caller(scope: Scope, service: Service, session: Session | None) -> Caller | None:

@@ -79,7 +79,7 @@ class Sessions:
 
 def session_token(scope: Scope) -> str | None:
     """The token in a request's cookie: off this machine only the one that no other host can have set."""
-    if not any(header == b"cookie" for header, _ in scope["headers"]):
+    if b"cookie" not in dict(scope["headers"]):
         return None
     name = COOKIE if is_loopback(host_name(scope)) else SECURE_COOKIE
     return HTTPConnection(scope).cookies.get(name)
