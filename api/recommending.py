@@ -7,6 +7,7 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from operator import attrgetter
 from random import getrandbits
+from typing import Any
 
 from prometheus_client import Counter
 
@@ -43,7 +44,8 @@ def recommend(
     # The id need not be secret, only unlike all others: feedback is taken of its owner's recommendations. It rises with
     # the time, so that a batch of records goes to one place of the store's index.
     answer_id = f"{now_ms():012x}{getrandbits(80):020x}"
-    return RecommendationAnswer(*_values(made), answer_id, state.manifest.version)
+    values: tuple[Any, ...] = (*_values(made), answer_id, state.manifest.version)
+    return RecommendationAnswer(*values)
 
 
 def record(recorder: Recorder | None, owner: str, message: str, answer: RecommendationAnswer) -> bool:
