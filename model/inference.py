@@ -206,9 +206,10 @@ def _evidence(message: str, normal: Normalised, words: list[str], weights: list[
         for word, weight, end in zip(words, weights, ends, strict=True)
         if weight > 0 and word.isalnum()
     ]
-    strongest = sorted(found, reverse=True)[:MAX_EVIDENCE]
+    if len(found) > MAX_EVIDENCE:
+        found = sorted(sorted(found, reverse=True)[:MAX_EVIDENCE], key=itemgetter(1))
     evidence = []
-    for weight, start, end in sorted(strongest, key=itemgetter(1)):
+    for weight, start, end in found:
         first, last = normal.span(start, end)
         evidence.append(Evidence(message[first:last], first, last, round(weight, 3)))
     return tuple(evidence)

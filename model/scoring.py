@@ -218,13 +218,16 @@ def read_all(
 @compiled
 def _rank(probabilities: Floats, labels: Integers, confidences: Floats) -> None:
     """Fill in the likeliest labels by falling probability, the first of equal ones first."""
-    for rank in range(min(len(labels), len(probabilities))):
-        for label in range(len(probabilities)):
-            if (labels[:rank] == label).any():
-                continue
-            if labels[rank] < 0 or probabilities[label] > confidences[rank]:
-                labels[rank] = label
-                confidences[rank] = probabilities[label]
+    for label in range(len(probabilities)):
+        rank = min(label, len(labels))
+        while rank > 0 and probabilities[label] > confidences[rank - 1]:
+            rank -= 1
+            if rank + 1 < len(labels):
+                labels[rank + 1] = labels[rank]
+                confidences[rank + 1] = confidences[rank]
+        if rank < len(labels):
+            labels[rank] = label
+            confidences[rank] = probabilities[label]
 
 
 @compiled
@@ -278,6 +281,15 @@ def _read_one(
 
 
 @compiled
+def _ends_clause(code: int) -> bool:
+    # `(code == _CLAUSE_ENDS).any()` would make an array for every character.
+    for end in _CLAUSE_ENDS:
+        if code == end:
+            return True
+    return False
+
+
+@compiled
 def clause_spans(codes: CodePoints, lengths: Integers) -> Integers:
     """Clauses (n_clauses, 4): first word and end, first character and end; none where there is but one clause.
 
@@ -289,7 +301,7 @@ def clause_spans(codes: CodePoints, lengths: Integers) -> Integers:
         is_end = True
         length = lengths[place] if place < len(lengths) else 0
         for code in codes[char : char + length]:
-            is_end &= (code == _CLAUSE_ENDS).any()
+            is_end &= _ends_clause(code)
         if is_end:
             if char - start >= MIN_CLAUSE_CHARS:
                 spans[n] = first, place, start, char
