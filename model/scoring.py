@@ -281,15 +281,6 @@ def _read_one(
 
 
 @compiled
-def _ends_clause(code: int) -> bool:
-    # `(code == _CLAUSE_ENDS).any()` would make an array for every character.
-    for end in _CLAUSE_ENDS:
-        if code == end:
-            return True
-    return False
-
-
-@compiled
 def clause_spans(codes: CodePoints, lengths: Integers) -> Integers:
     """Clauses (n_clauses, 4): first word and end, first character and end; none where there is but one clause.
 
@@ -301,7 +292,7 @@ def clause_spans(codes: CodePoints, lengths: Integers) -> Integers:
         is_end = True
         length = lengths[place] if place < len(lengths) else 0
         for code in codes[char : char + length]:
-            is_end &= _ends_clause(code)
+            is_end &= code in _CLAUSE_ENDS
         if is_end:
             if char - start >= MIN_CLAUSE_CHARS:
                 spans[n] = first, place, start, char
