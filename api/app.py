@@ -73,8 +73,8 @@ def create_app(state: ModelState | None = None, settings: Settings | None = None
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-Request-ID"],
             expose_headers=["X-Request-ID", "Shouhou-Recorded", "Retry-After"],
         )
-    app.add_middleware(SecurityHeaders)
     app.add_middleware(Observation)
+    app.add_middleware(SecurityHeaders)
     for routes in (recommendations, feedback, taxonomy, playbook, models):
         app.include_router(routes.router, prefix=V1)
     for pages in (sign_in.router, panel.router, review.router, insights.router, playbook.page):

@@ -35,7 +35,7 @@ class LeanRoute(APIRoute):
         answers: TypeAdapter[object] = TypeAdapter(hints["return"])
 
         async def handle(request: Request) -> Response:
-            raw = (await request.receive()).get("body", b"")  # Whole: `JsonBody` has read it.
+            raw = (await request.receive()).get("body", b"")  # Whole: `JsonBody` has read it, if there is one.
             try:
                 body = bodies.validate_json(raw)
             except ValidationError as error:
@@ -52,7 +52,8 @@ class LeanRoute(APIRoute):
 class LeanRoutes:
     """ASGI middleware, the innermost: goes straight to a lean route, which FastAPI would find by asking every router.
 
-    Half of what FastAPI does for a request is for dependencies that clean up after themselves; lean routes have none.
+    Half of what FastAPI does for a request is for dependencies that clean up after themselves; lean routes have none,
+    neither of their own nor of the router that they are included by.
     """
 
     def __init__(self, app: ASGIApp, prefix: str, routes: Sequence[BaseRoute]) -> None:

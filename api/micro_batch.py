@@ -10,6 +10,8 @@ from api.recommending import recommend
 from api.schemas import RecommendationAnswer, RecommendationRequest
 from api.template_record import TemplateRecord
 
+MOST = 16  # So many are answered before other requests get their turn.
+
 
 class MicroBatch:
     """Takes what has arrived by now through one step after another, every step for all before the next.
@@ -33,14 +35,18 @@ class MicroBatch:
         return await answer
 
     def _answer(self) -> None:
-        waiting, self._waiting = self._waiting, []
+        batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+        if self._waiting:
+            asyncio.get_running_loop().call_soon(self._answer)
         state = self._model.state
         with suppress(Exception):  # Told when the turn of its message comes.
-            state.recommender.classify(request.message for request, _ in waiting)
-        for request, answer in waiting:
+            state.recommender.classify([request.message for request, _ in batch])
+        for request, answer in batch:
             if answer.done():  # The client has gone.
                 continue
             try:
                 answer.set_result(recommend(state, request, self._templates.counts))
             except Exception as error:
-                answer.set_exception(error)
+                failure = RuntimeError("no recommendation")  # A future takes not every exception: no StopIteration.
+                failure.__cause__ = error
+                answer.set_exception(failure)

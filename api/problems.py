@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, get_args
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -60,7 +60,7 @@ class ProblemError(Exception):
 
 # Errors that become an answer; every other one is a defect.
 Told = ProblemError | HTTPException | RequestValidationError
-TOLD = (ProblemError, HTTPException, RequestValidationError)
+TOLD = get_args(Told)
 
 
 def problem(
@@ -101,10 +101,11 @@ def answer(request: Request, error: Told) -> Response:
         fields = [field_error(item) for item in error.errors()[:MAX_ERRORS]]
         detail = "; ".join(f"{field.field}: {field.message}" for field in fields[:3])
         return problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", detail, fields)
+    if is_navigation(request.scope):
+        status = HTTPStatus(error.status_code) if isinstance(error, HTTPException) else error.status
+        return render(request, "problem.html", status=status)
     if isinstance(error, HTTPException):
         error = _as_problem(error)
-    if is_navigation(request.scope):
-        return render(request, "problem.html", status=error.status)
     told = problem(request, error.status, error.kind, error.detail, error.errors)
     told.headers.update(error.headers)
     return told

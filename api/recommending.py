@@ -7,7 +7,6 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from operator import attrgetter
 from random import getrandbits
-from typing import Any
 
 from prometheus_client import Counter
 
@@ -44,8 +43,9 @@ def recommend(
     # The id need not be secret, only unlike all others: feedback is taken of its owner's recommendations. It rises with
     # the time, so that a batch of records goes to one place of the store's index.
     answer_id = f"{now_ms():012x}{getrandbits(80):020x}"
-    values: tuple[Any, ...] = (*_values(made), answer_id, state.manifest.version)
-    return RecommendationAnswer(*values)
+    return RecommendationAnswer(  # type: ignore[misc]  # mypy cannot tell how many values there are.
+        *_values(made), id=answer_id, model_version=state.manifest.version
+    )
 
 
 def record(recorder: Recorder | None, owner: str, message: str, answer: RecommendationAnswer) -> bool:
@@ -53,11 +53,11 @@ def record(recorder: Recorder | None, owner: str, message: str, answer: Recommen
     _count(answer)
     if recorder is None:
         return False
-    # Here and not in the recorder's thread: objects that one core makes and another throws away cost both dear.
-    row = row_of(
-        answer, message, answer_id=answer.id, made_at_ms=now_ms(), owner=owner, model_version=answer.model_version
+    return recorder.offer(
+        lambda: row_of(
+            answer, message, answer_id=answer.id, made_at_ms=now_ms(), owner=owner, model_version=answer.model_version
+        )
     )
-    return recorder.offer(row)
 
 
 def _count(answer: RecommendationAnswer) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 
 import structlog
 from sqlalchemy import Engine
@@ -39,12 +40,21 @@ class Recorder:
         self._stopping.set()
         self._thread.join()
 
-    def offer(self, row: Row) -> bool:
-        """Queue a record; False, and counted, when it cannot be kept."""
+    def offer(self, make_row: Callable[[], Row]) -> bool:
+        """Queue a record; False, and counted, when it cannot be kept.
+
+        It is made here and not in the recorder's thread: objects that one core makes and another throws away cost both
+        dear. A store that is away has it not made at all.
+        """
         if self._failing or len(self._queue) >= QUEUE_LIMIT:
             metrics.UNRECORDED.inc()
             return False
-        self._queue.append(row)
+        try:
+            self._queue.append(make_row())
+        except Exception as error:
+            _log.error("record dropped", error=type(error).__name__)
+            metrics.UNRECORDED.inc()
+            return False
         return True
 
     @property
@@ -54,10 +64,11 @@ class Recorder:
 
     def _run(self) -> None:
         while not self._stopping.wait(LINGER_SECONDS) or self._queue:
-            # Only this thread takes from the queue, so that it holds at least what was counted.
-            batch = [self._queue.popleft() for _ in range(min(len(self._queue), BATCH))]
-            if batch:
-                self._write(batch)
+            while self._queue:
+                # Only this thread takes from the queue, so that it holds at least what was counted.
+                self._write([self._queue.popleft() for _ in range(min(len(self._queue), BATCH))])
+                if len(self._queue) < BATCH:
+                    break
 
     def _write(self, batch: list[Row]) -> None:
         """Write a batch, again and again while the store is away."""

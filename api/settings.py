@@ -137,7 +137,6 @@ def load_settings() -> Settings:
 
 
 @lru_cache(maxsize=1024)  # Asked for every request of the open house.
-@lru_cache
 def is_loopback(host: str) -> bool:
     """Whether only this machine reaches the address."""
     if host == "localhost":

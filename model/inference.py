@@ -169,7 +169,7 @@ class Classifier:
         return _Cut(codes, char_ends, words, rows, word_ends)
 
     def unknown_words(self, messages: Sequence[str]) -> Floats:
-        """Share of each message's words that training never met (or only once), (n_messages,)."""
+        """Share of each message's words that training met too seldom to learn them, (n_messages,)."""
         words = (self.tokenizer.words(normalise(message).text) for message in messages)
         return np.array([unknown_share(some, self.words) for some in words])
 

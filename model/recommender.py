@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from itertools import islice
 
 from model.adviser import NO_RECORD, Adviser
 from model.context import Context
@@ -85,24 +84,26 @@ class Recommender:
             return False
         return issue.confidence >= policy.new_topic_from
 
-    def classify(self, messages: Iterable[str]) -> None:
-        """Predict messages and remember it: together they are cheaper than one by one, when an answer needs them.
+    def classify(self, messages: Sequence[str]) -> dict[str, Prediction]:
+        """The predictions by message, and remembered: together they are cheaper than one by one.
 
         A conversation comes back with every message, one turn longer: today's message is the next one's history.
         """
         known = self._predictions
-        new = [message for message in dict.fromkeys(messages) if message not in known]
-        if not new:
-            return
-        if len(known) + len(new) > REMEMBERED_MESSAGES:
-            for oldest in list(islice(known, len(known) // 2)):
-                del known[oldest]
-        known.update(zip(new, self.classifier.predict_all(new), strict=True))
+        found = {message: prediction for message in messages if (prediction := known.get(message))}
+        new = [message for message in dict.fromkeys(messages) if message not in found]
+        if new:
+            fresh = dict(zip(new, self.classifier.predict_all(new), strict=True))
+            too_many = len(known) + len(new) - REMEMBERED_MESSAGES
+            if too_many > 0:  # Half of them: to forget is not for every message.
+                for oldest in list(known)[: max(too_many, len(known) // 2)]:
+                    known.pop(oldest, None)
+            known.update(fresh)
+            found |= fresh
+        return found
 
     def _predict(self, message: str) -> Prediction:
-        if message not in self._predictions:
-            self.classify([message])
-        return self._predictions[message]
+        return self._predictions.get(message) or self.classify([message])[message]
 
     @cached_property
     def _predictions(self) -> dict[str, Prediction]:

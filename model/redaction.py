@@ -79,16 +79,17 @@ _AS_ASCII |= {ord("幺"): "1", ord("〇"): "0"} | {
     ord(sign): str(digit) for digit, sign in enumerate("零壹贰叁肆伍陆柒捌玖")
 }
 
+# What people put between the digits of a number: blanks, dashes, dots, brackets, invisible characters, keycap marks.
+_GAP = "[\\s~\\-\u2010-\u2015\u2212_.·*/|()\u00ad\u200b-\u200f\u2060\ufeff\ufe0f\u20e3]{0,3}"
+
 # A message without any of these holds nothing to redact; most messages end here.
 _MAY_HOLD = re.compile(
     r"\d{4}|\d[^\d\u4e00-\u9fff]{1,4}\d|@|[路街巷弄道村镇乡区县栋幢座楼室址信]|单元|[vVwW][xX]|[加+][vV]"
-    "|[一1][三四五六七八九]"
+    rf"|(?i:weixin|wechat)|一{_GAP}[3-9三四五六七八九]|1{_GAP}[三四五六七八九]"
 )
 
 _HAN = "[\u4e00-\u9fff]"
 _IS = r"(?:号码|号|码|编号|账号|ID|id)?[\s:#]*(?:是|为|改成|换成)?[\s:#]*"
-# What people put between the digits of a number: blanks, dashes, dots, brackets, invisible characters, keycap marks.
-_GAP = "[\\s~\\-\u2010-\u2015\u2212_.·*/|()\u00ad\u200b-\u200f\u2060\ufeff\ufe0f\u20e3]{0,3}"
 _MOBILE_DIGIT = "[0-9OoIl一二三四五六七八九]"
 # How people group a mobile number's eleven digits; other groups are sizes and prices in a row.
 _MOBILE_GROUPS = frozenset(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 
 from rapidfuzz import fuzz
 
@@ -15,7 +14,6 @@ from model.recommendation import Reply
 logger = logging.getLogger(__name__)
 # Texts of which more than this share of characters agree say the same thing.
 NEARLY_THE_SAME = 70.0
-REMEMBERED_PAIRS = 16_384
 
 
 def render_replies(
@@ -52,6 +50,5 @@ def render_replies(
     return replies or repeated[:1]
 
 
-@lru_cache(REMEMBERED_PAIRS)
 def _are_near(one: str, other: str) -> bool:
     return fuzz.ratio(one, other, score_cutoff=NEARLY_THE_SAME) > 0

@@ -94,6 +94,8 @@ def test_no_cue_matches_without_the_characters_it_needs(playbook: Playbook) -> N
         ("[^甲]", []),
         ("甲|乙?", []),
         ("了没拍", ["拍", "了", "没"]),
+        ("(?i)ok", []),
+        ("(?i:ok)的", ["的"]),
     ],
 )
 def test_needed_characters(pattern: str, needs: list[str]) -> None:

@@ -37,13 +37,13 @@ def requests() -> list[RecommendationRequest]:
     return [RecommendationRequest.model_validate(body) for body in islice(buyer_requests(), 40)]
 
 
-@pytest.fixture
-def one_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(params=[RuntimeError, StopIteration])
+def one_is_broken(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     whole = Classifier.predict_all
 
     def predict_all(classifier: Classifier, messages: Sequence[str]) -> list[Prediction]:
         if BROKEN in messages:
-            raise RuntimeError
+            raise request.param
         return whole(classifier, messages)
 
     monkeypatch.setattr(Classifier, "predict_all", predict_all)

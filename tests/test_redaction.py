@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.redaction import Found, Kind, find, redact
+from model.redaction import _AS_ASCII, _MAY_HOLD, Found, Kind, _find_addresses, _find_numbers, find, redact
 
 MESSAGES = Path(__file__).parent / "data" / "redaction.txt"
 MARK = re.compile(r"\{([^:{}]+):([^{}]+)\}")
@@ -68,6 +68,18 @@ def test_little_more_than_the_personal_data_goes() -> None:
 def test_redacting_twice_changes_nothing_more(text: str) -> None:
     once = redact(text)
     assert redact(once) == once
+
+
+@given(st.from_regex(r"[一1 .-]*[3-9三-九 .-]+(?i:weixin|wechat|微信)?[:：是a-z0-9一二]{0,20}"))
+def test_the_first_look_misses_nothing_that_the_search_would_find(text: str) -> None:
+    for whole in (text, *(message for message, _ in labelled())):
+        seen = whole.translate(_AS_ASCII)
+        assert _MAY_HOLD.search(seen) or not [*_find_numbers(seen), *_find_addresses(seen)], whole
+
+
+@pytest.mark.parametrize("text", ["weixin:abcdefg", "一3八一二三四五六七八", "一 三 八 一 二 三 四 五 六 七 八"])
+def test_numbers_that_the_first_look_once_missed(text: str) -> None:
+    assert redact(text) != text
 
 
 HARD = [

@@ -66,18 +66,24 @@ async def recommend_batch(body: BatchRequest, http: Request, answer: Response) -
     state = service.model.state
     items = []
     all_recorded = True
-    for index, item in enumerate(body.items):
-        if index % BREATH == BREATH - 1:
-            await asyncio.sleep(0)
-        try:
-            request = RecommendationRequest.model_validate(item)
-        except ValidationError as error:
-            errors = [field_error(dict(told)) for told in error.errors(include_url=False)[:MAX_ERRORS]]
-            status = HTTPStatus.UNPROCESSABLE_ENTITY
-            items.append(BatchItem(index, None, ItemProblem("urn:shouhou:invalid-request", status, errors)))
-            continue
-        made = recommending.recommend(state, request, service.template_record.counts)
-        all_recorded = recommending.record(service.recorder, caller.owner, request.message, made) and all_recorded
-        items.append(BatchItem(index, made, None))
+    for start in range(0, len(body.items), BREATH):
+        await asyncio.sleep(0)
+        requests = [_validated(item) for item in body.items[start : start + BREATH]]
+        state.recommender.classify([each.message for each in requests if isinstance(each, RecommendationRequest)])
+        for index, request in enumerate(requests, start):
+            if isinstance(request, ItemProblem):
+                items.append(BatchItem(index, None, request))
+                continue
+            made = recommending.recommend(state, request, service.template_record.counts)
+            all_recorded = recommending.record(service.recorder, caller.owner, request.message, made) and all_recorded
+            items.append(BatchItem(index, made, None))
     answer.headers[RECORDED] = "true" if all_recorded else "false"
     return BatchAnswer(items)
+
+
+def _validated(item: object) -> RecommendationRequest | ItemProblem:
+    try:
+        return RecommendationRequest.model_validate(item)
+    except ValidationError as error:
+        errors = [field_error(dict(told)) for told in error.errors(include_url=False)[:MAX_ERRORS]]
+        return ItemProblem("urn:shouhou:invalid-request", HTTPStatus.UNPROCESSABLE_ENTITY, errors)

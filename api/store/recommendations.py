@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any
+from typing import TypedDict
 
 from sqlalchemy import Engine, Text, bindparam, func, select, true
 from sqlalchemy.dialects import sqlite
@@ -15,7 +15,25 @@ from api.store.tables import recommendations
 from api.store.upsert import insert_or
 from model.recommendation import Recommendation
 
-Row = dict[str, Any]
+
+class Row(TypedDict):
+    """A row of the table."""
+
+    id: str
+    made_at_ms: int
+    owner: str
+    model_version: str
+    redacted_message: str
+    issue: str
+    issue_confidence: float
+    customer: str
+    customer_confidence: float
+    review_needed: bool
+    stage: str
+    template_ids: list[str]
+    remedy: str | None
+    compensation_min_fen: int | None
+    compensation_max_fen: int | None
 
 
 # Python's sqlite3 gives up the interpreter's lock for every row that it inserts, and then waits behind the answers to

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from re import _constants as op  # type: ignore[attr-defined]
 from re import _parser  # type: ignore[attr-defined]
@@ -9,7 +10,7 @@ from typing import Any
 
 # They stand in so many messages that needing them tells little.
 _COMMON = frozenset("的了不一是我有个到发好吗你没这就什么还给可以能买货")
-MOST_NEEDS = 3
+MOST_NEEDS = 3  # A fourth one rules out next to nothing.
 _DIGITS = frozenset(filter(str.isdecimal, map(chr, range(0x20000))))  # All of Unicode's.
 _REPEATS = (op.MAX_REPEAT, op.MIN_REPEAT, op.POSSESSIVE_REPEAT)
 
@@ -25,7 +26,8 @@ def needed_characters(pattern: str) -> Needs:
     >>> needed_characters("留?.")
     []
     """
-    return _of_sequence(_parser.parse(pattern))
+    parsed = _parser.parse(pattern)
+    return [] if parsed.state.flags & re.IGNORECASE else _of_sequence(parsed)[:MOST_NEEDS]
 
 
 def _of_sequence(items: Iterable[tuple[Any, Any]]) -> Needs:
@@ -42,8 +44,11 @@ def _of_item(item: tuple[Any, Any]) -> Needs:
         return _of_class(value)
     if kind is op.BRANCH:
         return _of_any([_of_sequence(way) for way in value[1]])
-    if kind is op.SUBPATTERN or kind is op.ATOMIC_GROUP:
-        return _of_sequence(value[-1] if kind is op.SUBPATTERN else value)
+    if kind is op.SUBPATTERN:
+        _, flags, _, inside = value
+        return [] if flags & re.IGNORECASE else _of_sequence(inside)
+    if kind is op.ATOMIC_GROUP:
+        return _of_sequence(value)
     if kind is op.ASSERT:
         return _of_sequence(value[1])
     if kind in _REPEATS:
