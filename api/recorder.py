@@ -16,7 +16,7 @@ from api.store.recommendations import Row, write_recommendations
 
 QUEUE_LIMIT = 20_000  # Some seconds of full load; a store that is slower than that loses records, not answers.
 BATCH = 500
-LINGER_SECONDS = 0.1  # Waiting this long lets many records share one commit.
+LINGER_SECONDS = 0.05  # Waiting this long lets many records share one commit.
 RETRY_SECONDS = 0.5
 _log = structlog.get_logger()
 

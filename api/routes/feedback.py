@@ -30,7 +30,7 @@ IdempotencyKey = Annotated[
         description="your name for this feedback; sent again with it, the feedback is kept once",
     ),
 ]
-# A recommendation is written within some 0.15 s of its answer; a script's feedback can be faster.
+# A recommendation is written some 0.1 s after its answer; a script's feedback can be faster.
 WRITTEN_WITHIN_SECONDS = 0.3
 RETRY_AFTER = {"Retry-After": "5"}
 _log = structlog.get_logger()
