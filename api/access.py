@@ -15,6 +15,7 @@ from api.csrf import is_forged
 from api.keyring import OPEN_HOUSE, Caller
 from api.page import SIGN_IN, is_navigation
 from api.problems import ProblemError, problem
+from api.request_headers import request_headers
 from api.service import Service, ServiceDep
 from api.sessions import Session, session_token
 from api.settings import host_name, is_loopback
@@ -24,7 +25,7 @@ CHATWOOT_WEBHOOK = "/integrations/chatwoot"  # Chatwoot has no API key: it signs
 PUBLIC_PATHS = frozenset({"/healthz", "/readyz", "/docs", "/redoc", "/openapi.json", SIGN_IN, CHATWOOT_WEBHOOK})
 PUBLIC_FOLDERS = ("/static-offline-docs/", "/static/")
 # A request that carries one came through a proxy, so that the loopback address says nothing of who asks.
-FORWARDING_HEADERS = (b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via")
+FORWARDING_HEADERS = frozenset({b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via"})
 SECURITY_SCHEME = "ApiKey"
 SECURED: dict[str, Any] = {"security": [{SECURITY_SCHEME: []}]}
 
@@ -94,7 +95,7 @@ def _is_public(path: str) -> bool:
 
 
 def _has_key(scope: Scope) -> bool:
-    return b"authorization" in dict(scope["headers"])
+    return b"authorization" in request_headers(scope)
 
 
 def _caller(scope: Scope, service: Service, session: Session | None) -> Caller | None:
@@ -103,7 +104,7 @@ def _caller(scope: Scope, service: Service, session: Session | None) -> Caller |
         return OPEN_HOUSE if is_at_home(scope, service.settings.cors_origins) else None
     if session is not None:
         return ring.caller_of(session.key_id)
-    kind, _, token = dict(scope["headers"]).get(b"authorization", b"").partition(b" ")
+    kind, _, token = request_headers(scope).get(b"authorization", b"").partition(b" ")
     return ring.caller(token.strip().decode("latin-1")) if kind.lower() == b"bearer" else None
 
 
@@ -116,8 +117,8 @@ def is_at_home(scope: Scope, origins: Collection[str]) -> bool:
     client, server = scope.get("client"), scope.get("server")
     if client is None or server is None or not (is_loopback(client[0]) and is_loopback(server[0])):
         return False
-    headers = dict(scope["headers"])
-    if not is_loopback(host_name(scope)) or any(header in headers for header in FORWARDING_HEADERS):
+    headers = request_headers(scope)
+    if not is_loopback(host_name(scope)) or not FORWARDING_HEADERS.isdisjoint(headers):
         return False
     origin = headers.get(b"origin")
     return origin is None or _is_home_page(origin.decode("latin-1"), origins)
@@ -143,7 +144,7 @@ def _to_sign_in(scope: Scope) -> Response:
 
     In a help desk's frame that page could not be shown, and the cookie there is not Strict.
     """
-    headers = dict(scope["headers"])
+    headers = request_headers(scope)
     is_link = headers.get(b"sec-fetch-dest") == b"document"
     if is_link and headers.get(b"sec-fetch-site") == b"cross-site":
         return HTMLResponse('<!doctype html><meta http-equiv="refresh" content="0">')

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.problems import FieldError, problem
+from api.request_headers import request_headers
 
 MAX_BODY_BYTES = 256 * 1024
 BODY_SECONDS = 10.0
@@ -59,12 +60,12 @@ class JsonBody:
 
 
 def _has_body(scope: Scope) -> bool:
-    headers = dict(scope["headers"])
+    headers = request_headers(scope)
     return b"transfer-encoding" in headers or headers.get(b"content-length", b"0") != b"0"
 
 
 def _refuse_by_headers(scope: Scope) -> Response | None:
-    headers = dict(scope["headers"])
+    headers = request_headers(scope)
     kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
     if kind != b"application/json":
         detail = "send Content-Type: application/json"

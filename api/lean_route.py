@@ -20,12 +20,24 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import problems
 
-JSON = "application/json"
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
+class JsonAnswer(Response):
+    """An answer whose body comes after its headers; Starlette's own makes a body of nothing first."""
+
+    def __init__(self) -> None:  # All that Starlette's `__call__` needs.
+        self.status_code = 200
+        self.background = None
+        self.raw_headers = [(b"content-type", b"application/json")]
+
+    def tell(self, name: str, value: bool) -> None:
+        """Add a header that is `true` or `false`."""
+        self.raw_headers.append((name.lower().encode(), b"true" if value else b"false"))
+
+
 class LeanRoute(APIRoute):
-    """A route whose endpoint is `async (body: Model, http: Request, answer: Response) -> Value`."""
+    """A route whose endpoint is `async (body: Model, http: Request, answer: JsonAnswer) -> Value`."""
 
     def get_route_handler(self) -> Handler:
         """FastAPI's hook."""
@@ -40,11 +52,10 @@ class LeanRoute(APIRoute):
                 body = bodies.validate_json(raw)
             except ValidationError as error:
                 body = _validate_loosely(bodies, raw, error)
-            response = Response(media_type=JSON)
-            value = await endpoint(body, request, response)
-            response.body = _encode(answers, value)
-            response.headers["content-length"] = str(len(response.body))
-            return response
+            answer = JsonAnswer()
+            answer.body = _encode(answers, await endpoint(body, request, answer))
+            answer.raw_headers.append((b"content-length", str(len(answer.body)).encode()))
+            return answer
 
         return handle
 

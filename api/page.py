@@ -15,6 +15,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from api.keyring import Caller
+from api.request_headers import request_headers
 from api.security_headers import page_headers
 from api.store.keys import Scope as KeyScope
 
@@ -45,7 +46,7 @@ NAVIGATION = (
 
 def is_navigation(scope: Scope) -> bool:
     """Whether a person wants to see a page; programs ask for JSON or for anything."""
-    return scope["method"] == "GET" and b"text/html" in dict(scope["headers"]).get(b"accept", b"")
+    return scope["method"] == "GET" and b"text/html" in request_headers(scope).get(b"accept", b"")
 
 
 def render(

@@ -93,7 +93,7 @@ class SecurityHeaders:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 given = {name for name, _ in message["headers"]}
-                message["headers"].extend(header for header in headers if header[0] not in given)
+                message["headers"] += [header for header in headers if header[0] not in given]
             await send(message)
 
         await self.app(scope, receive, with_headers)

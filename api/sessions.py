@@ -17,6 +17,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import Scope
 
+from api.request_headers import request_headers
 from api.settings import host_name, is_loopback
 from api.store.clock import now_ms
 from api.store.sessions import LIFETIME_SECONDS, StoredSession, begin_session, end_session, find_session
@@ -79,7 +80,7 @@ class Sessions:
 
 def session_token(scope: Scope) -> str | None:
     """The token in a request's cookie: off this machine only the one that no other host can have set."""
-    if b"cookie" not in dict(scope["headers"]):
+    if b"cookie" not in request_headers(scope):
         return None
     name = COOKIE if is_loopback(host_name(scope)) else SECURE_COOKIE
     return HTTPConnection(scope).cookies.get(name)

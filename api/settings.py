@@ -14,6 +14,7 @@ from pydantic import AfterValidator, AnyHttpUrl, Field, SecretStr, ValidationErr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from starlette.types import Scope
 
+from api.request_headers import request_headers
 from model.errors import InputError
 from model.paths import ROOT
 
@@ -149,6 +150,6 @@ def is_loopback(host: str) -> bool:
 
 def host_name(scope: Scope) -> str:
     """The name of this service that the client used: the Host header without its port."""
-    host: str = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
+    host: str = request_headers(scope).get(b"host", b"").decode("latin-1")
     name = host[: host.index("]") + 1] if host.startswith("[") and "]" in host else host.partition(":")[0]
     return name.lower()

@@ -29,6 +29,7 @@ from model.recommendation import (
     NextStep,
     Recommendation,
     Review,
+    rounded,
 )
 from model.replies import render_replies
 from model.slots import fill_slots
@@ -203,14 +204,14 @@ class Adviser:
             code=issue.code,
             name=issue.name,
             group=issue.group,
-            confidence=_rounded(best),
+            confidence=rounded(best.confidence),
             alternatives=[self._alternative(label) for label in prediction.issues[1 : 1 + ALTERNATIVES]],
             also=[self._alternative(label) for label in prediction.also],
             evidence=list(prediction.evidence),
         )
 
     def _alternative(self, label: Scored) -> Alternative:
-        return Alternative(label.code, self._name(label.code), _rounded(label))
+        return Alternative(label.code, self._name(label.code), rounded(label.confidence))
 
     def _name(self, code: str) -> str:
         return self.taxonomy.issue_by_code[code].name
@@ -221,8 +222,10 @@ class Adviser:
         return CustomerAnswer(
             code=best.code,
             name=names[best.code].name,
-            confidence=_rounded(best),
-            alternatives=[Alternative(o.code, names[o.code].name, _rounded(o)) for o in others[:ALTERNATIVES]],
+            confidence=rounded(best.confidence),
+            alternatives=[
+                Alternative(o.code, names[o.code].name, rounded(o.confidence)) for o in others[:ALTERNATIVES]
+            ],
             handling=handling,
         )
 
@@ -239,7 +242,3 @@ class Adviser:
         if compensation is None:
             reasons += case.contradictions
         return Review(needed=bool(reasons), reasons=reasons)
-
-
-def _rounded(label: Scored) -> float:
-    return round(label.confidence, 4)

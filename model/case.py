@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from enum import Enum
+from typing import NamedTuple
 
 from model.context import Context
 from model.conversation import Turn, read_conversation
 from model.derived_facts import derive
+from model.opening_hours import Moment
 from model.playbook.book import Playbook
 from model.playbook.conditions import Scalar
 from model.recommendation import Fact
@@ -19,8 +19,7 @@ _SCALARS = (bool, int, Decimal, str)
 YES_NO = {True: "是", False: "否"}
 
 
-@dataclass(frozen=True)
-class Case:
+class Case(NamedTuple):
     """What the rules are asked with.
 
     Attributes:
@@ -28,7 +27,7 @@ class Case:
         as_told: the same with the buyer's words before the caller's, where they contradict; else None.
         found: facts in the message, with offsets.
         contradictions: in words, for the agent.
-        now: the clock, if there is one.
+        now: the clock, if there is one. moment: the same as the shop sees it.
     """
 
     context: Context
@@ -37,6 +36,7 @@ class Case:
     found: Sequence[Fact]
     contradictions: list[str]
     now: datetime | None
+    moment: Moment | None
 
 
 def open_case(
@@ -44,6 +44,7 @@ def open_case(
 ) -> Case:
     """Gather the facts: the caller's context wins over the message, the message over earlier ones."""
     now = context.now or now
+    moment = None if now is None else playbook.opening_hours.at(now)
     found, words, torn = playbook.fact_finder.read(message)
     stated = stated_facts(context)
     earlier: dict[str, Scalar] = {}
@@ -66,23 +67,15 @@ def open_case(
     moves = read_conversation(playbook.moves, history, message)
     as_told = {**facts, **disputed, **moves} if disputed else None
     facts |= moves
-    derive(facts, context, now, playbook.policy)
+    derive(facts, context, moment, playbook.policy)
     if as_told is not None:
-        derive(as_told, context, now, playbook.policy)
-    return Case(context, facts, as_told, found, contradictions, now)
+        derive(as_told, context, moment, playbook.policy)
+    return Case(context, facts, as_told, found, contradictions, now, moment)
 
 
 def stated_facts(context: Context) -> dict[str, Scalar]:
-    """Facts of the context as conditions see them: enum members as their values, times left out."""
-    facts: dict[str, Scalar] = {}
-    for name, value in vars(context).items():
-        if value is None:
-            continue
-        if isinstance(value, Enum):
-            facts[name] = value.value
-        elif isinstance(value, _SCALARS):
-            facts[name] = value
-    return facts
+    """Facts of the context as conditions see them: times left out. Members of its enumerations are their values."""
+    return {name: value for name, value in vars(context).items() if value is not None and isinstance(value, _SCALARS)}
 
 
 def _contradiction(playbook: Playbook, found: Sequence[Fact], name: str, value: Scalar) -> str:

@@ -45,22 +45,22 @@ class Moves:
         self.answer = lru_cache(REMEMBERED_LINES)(self._answer)
         self.courtesy = lru_cache(REMEMBERED_LINES)(self._courtesy)
 
-    def _says(self, move: str, line: str) -> bool:
-        return self._patterns[move].search(remembered_normal_form(line).text) is not None
-
     def _made_by_agent(self, line: str) -> tuple[str, ...]:
         """Which of `AGENT_MOVES` the line makes."""
-        return tuple(move for move in AGENT_MOVES if self._says(move, line))
+        text = remembered_normal_form(line).text
+        return tuple(move for move in AGENT_MOVES if self._patterns[move].search(text))
 
     def _answer(self, line: str) -> str | None:
         """Whether the buyer's line takes what was offered; None where it says nothing of it."""
-        if self._says("refuses", line):
+        text = remembered_normal_form(line).text
+        if self._patterns["refuses"].search(text):
             return "refused"
-        return "accepted" if self._says("accepts", line) else None
+        return "accepted" if self._patterns["accepts"].search(text) else None
 
     def _courtesy(self, line: str) -> str:
+        text = remembered_normal_form(line).text
         for move, name in (("thanks", "thanks"), ("hello", "hello"), ("agrees", "ok")):
-            if self._says(move, line):
+            if self._patterns[move].search(text):
                 return name
         return "none"
 

@@ -7,7 +7,7 @@ from datetime import date, datetime, time, timedelta
 import numpy as np
 
 from model.case import Case
-from model.derived_facts import CHINA
+from model.opening_hours import CHINA
 from model.playbook.kinds import DeadlineRule, Period
 from model.playbook.policy import Policy
 from model.recommendation import NextStep

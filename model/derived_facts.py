@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import date
 from math import ceil
 
 from model.context import Context
+from model.opening_hours import CHINA, Moment
 from model.playbook.conditions import Scalar
 from model.playbook.policy import Policy
-
-CHINA = timezone(timedelta(hours=8))
-MIDNIGHT_HOUR = 24
 
 # Name -> what it means, for the page and for `playbook check`.
 DERIVED = {
@@ -29,7 +26,7 @@ DERIVED = {
 }
 
 
-def derive(facts: dict[str, Scalar], context: Context, now: datetime | None, policy: Policy) -> None:
+def derive(facts: dict[str, Scalar], context: Context, moment: Moment | None, policy: Policy) -> None:
     """Add to `facts` what follows from them, from the times of the context and from the clock.
 
     A derived fact stays out while what it follows from is unknown.
@@ -42,8 +39,8 @@ def derive(facts: dict[str, Scalar], context: Context, now: datetime | None, pol
         facts["is_food"] = line in policy.food
     _buyer(facts, policy)
     _state(facts, context)
-    if now is not None:
-        _time_passed(facts, context, now, policy)
+    if moment is not None:
+        _time_passed(facts, context, moment, policy)
     _windows(facts)
 
 
@@ -90,17 +87,16 @@ def _state(facts: dict[str, Scalar], context: Context) -> None:
         facts["shipped_after_refund_request"] = context.shipped_at > context.refund_requested_at
 
 
-def _time_passed(facts: dict[str, Scalar], context: Context, now: datetime, policy: Policy) -> None:
-    local = now.astimezone(CHINA)
-    facts["shop_open"] = is_working_day(local.date(), policy) and policy.opens <= local.time() < policy.closes
+def _time_passed(facts: dict[str, Scalar], context: Context, moment: Moment, policy: Policy) -> None:
+    facts["shop_open"] = moment.is_open
     if context.signed_at is not None:
         signed = context.signed_at.astimezone(CHINA).date()
         if "days_since_signed" not in facts:
-            facts["days_since_signed"] = max((local.date() - signed).days, 0)
-        facts["months_since_signed"] = _months_begun(signed, local.date())
+            facts["days_since_signed"] = max((moment.today - signed).days, 0)
+        facts["months_since_signed"] = _months_begun(signed, moment.today)
     if context.paid_at is not None:
         paid = context.paid_at.astimezone(CHINA).date()
-        facts["in_price_window"] = (local.date() - paid).days <= policy.price_protection_days
+        facts["in_price_window"] = (moment.today - paid).days <= policy.price_protection_days
 
 
 def _windows(facts: dict[str, Scalar]) -> None:
@@ -117,36 +113,3 @@ def _months_begun(start: date, today: date) -> int:
     """In which month after `start` a day lies; the clock starts on the day after."""
     months = (today.year - start.year) * 12 + today.month - start.month
     return max(months + (today.day > start.day), 1)
-
-
-def is_working_day(day: date, policy: Policy) -> bool:
-    """Shops answer on every day but the holidays that the policy lists."""
-    return day not in policy.holidays
-
-
-def promised_time(now: datetime, policy: Policy) -> str:
-    """By when an answer can be promised, in words: within working hours, never at night."""
-    local = now.astimezone(CHINA)
-    opens, closes, minute = _minute_of_day(policy.opens), _minute_of_day(policy.closes), _minute_of_day(local)
-    need = policy.answer_within_hours * 60
-    if is_working_day(local.date(), policy) and minute + need <= closes:
-        return "今天" + _clock(closes if minute >= opens else min(opens + need, closes)) + "前"
-    day = local.date() + timedelta(days=1)
-    while not is_working_day(day, policy):
-        day += timedelta(days=1)
-    ahead = (day - local.date()).days
-    name = {1: "明天", 2: "后天"}.get(ahead, f"{day.month}月{day.day}日")
-    return name + _clock(min(opens + need, closes)) + "前"
-
-
-def _minute_of_day(at: time | datetime) -> int:
-    return at.hour * 60 + at.minute
-
-
-def _clock(minute: int) -> str:
-    return f"{minute // 60}:{minute % 60:02d}"
-
-
-def times_of(context: Context) -> Mapping[str, datetime]:
-    """The times that the caller knows, by name."""
-    return {name: value for name in context.model_fields_set if isinstance(value := getattr(context, name), datetime)}

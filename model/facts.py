@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 from typing import NamedTuple
@@ -11,6 +11,7 @@ import cn2an
 
 from model.playbook.conditions import Scalar
 from model.playbook.cues import FactCues
+from model.playbook.needed_characters import Needs
 from model.recommendation import Fact
 from model.text import remembered_normal_form
 
@@ -28,22 +29,22 @@ class Told(NamedTuple):
     """
 
     facts: tuple[Fact, ...]
-    values: dict[str, Scalar]
-    torn: list[str]
+    values: Mapping[str, Scalar]
+    torn: Sequence[str]
+
+
+NOTHING_TOLD = Told((), {}, ())
 
 
 class FactFinder:
     """Finds the facts that the cues of the playbook describe."""
 
     def __init__(self, cues: Sequence[FactCues]) -> None:
-        # Most messages lack what most cues need: for each character the places of the facts that it may tell, if the
-        # message holds what else they need.
-        self._scans = [(fact, fact.scan.search, fact.needs[1:]) for fact in cues]
-        self._always = [place for place, fact in enumerate(cues) if not fact.needs]
-        self._told_by: dict[str, list[int]] = {}
-        for place, fact in enumerate(cues):
-            for character in fact.needs[0] if fact.needs else ():
-                self._told_by.setdefault(character, []).append(place)
+        # Most messages lack what most cues need. Every set of needed characters is a bit, and of each character it is
+        # known which sets it is in.
+        self._bits: dict[str, int] = {}
+        self._n_bits = 0
+        self._scans = [(fact, fact.scan.search, self._mask(fact.needs)) for fact in cues]
         # A conversation comes back with every message, one turn longer: today's message is the next one's history.
         self.read = lru_cache(REMEMBERED_MESSAGES)(self._read)
 
@@ -52,13 +53,11 @@ class FactFinder:
         normal = remembered_normal_form(message)
         text = normal.text
         found: list[Fact] = []
-        characters = set(text)
-        places = set(self._always)
-        for character in self._told_by.keys() & characters:
-            places.update(self._told_by[character])
-        for place in sorted(places):
-            fact, scan, needs = self._scans[place]
-            if any(needed.isdisjoint(characters) for needed in needs):
+        held, bits_of = 0, self._bits.get
+        for character in set(text):
+            held |= bits_of(character, 0)
+        for fact, scan, needed in self._scans:
+            if held & needed != needed:
                 continue
             hit = scan(text)
             while hit is not None:
@@ -71,12 +70,25 @@ class FactFinder:
                 hit = scan(text, hit.end())
         return sorted(found, key=lambda item: (item.start, item.name))
 
+    def _mask(self, needs: Needs) -> int:
+        """New bits for some sets of needed characters."""
+        mask = 0
+        for needed in needs:
+            bit = 1 << self._n_bits
+            self._n_bits += 1
+            mask |= bit
+            for character in needed:
+                self._bits[character] = self._bits.get(character, 0) | bit
+        return mask
+
     def _read(self, message: str) -> Told:
         return told(self.find(message))
 
 
 def told(facts: Sequence[Fact]) -> Told:
     """Which facts are clear, and which are told in two ways."""
+    if not facts:
+        return NOTHING_TOLD
     values: dict[str, Scalar] = {}
     torn: list[str] = []
     for fact in facts:

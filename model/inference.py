@@ -195,7 +195,7 @@ class Classifier:
 
 def _scored(codes: tuple[str, ...], labels: list[int], confidences: list[float]) -> tuple[Scored, ...]:
     n = min(RANKED, len(codes))
-    return tuple(map(Scored, map(codes.__getitem__, labels[:n]), confidences[:n]))
+    return tuple(map(Scored._make, zip(map(codes.__getitem__, labels[:n]), confidences[:n], strict=True)))
 
 
 def _evidence(message: str, normal: Normalised, words: list[str], weights: list[float]) -> tuple[Evidence, ...]:

@@ -11,7 +11,7 @@ reply when they saw it, an edited one for half, with the prior of Beta(2, 4), so
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -68,6 +68,7 @@ class _Shelved(NamedTuple):
     ranked: Ranked
     when: int
     unless: int
+    slots: frozenset[str]
     promises_today: bool
 
 
@@ -97,7 +98,7 @@ class Shelf:
         self._orders: tuple[Mapping[str, Acceptance], dict[Wanted, list[_Shelved]]] = ({}, {})
 
     def ranked(
-        self, wanted: Wanted, slots: Collection[str], facts: Facts, record: Mapping[str, Acceptance]
+        self, wanted: Wanted, slots: Mapping[str, str], facts: Facts, record: Mapping[str, Acceptance]
     ) -> Iterator[Ranked]:
         """All templates that fit and whose slots can be filled, best first, before the issue's probability is taken in.
 
@@ -109,7 +110,7 @@ class Shelf:
         for entry in self._order(wanted, record):
             if entry.when & held != entry.when or entry.unless & held or (closed and entry.promises_today):
                 continue
-            if all(slot in slots for slot in entry.ranked.template.slots):
+            if entry.slots <= slots.keys():
                 yield entry.ranked
 
     def _order(self, wanted: Wanted, record: Mapping[str, Acceptance]) -> list[_Shelved]:
@@ -130,6 +131,7 @@ class Shelf:
             _Shelved(
                 self._score(template, wanted),
                 *self._bits[template.id],
+                frozenset(template.slots),
                 any(promise in template.text for promise in self._same_day_promises),
             )
             for template in self._templates

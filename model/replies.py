@@ -9,7 +9,7 @@ from rapidfuzz import fuzz
 
 from model.playbook.book import Playbook
 from model.ranking import Ranked
-from model.recommendation import Reply
+from model.recommendation import Reply, rounded
 
 logger = logging.getLogger(__name__)
 # Texts of which more than this share of characters agree say the same thing.
@@ -35,7 +35,7 @@ def render_replies(
         text = template.text.format_map(slots) if template.slots else template.text
         if any(_are_near(text, other.text) for other in replies):
             continue
-        score = round(entry.score * (0.5 + 0.5 * probability), 4)
+        score = rounded(entry.score * (0.5 + 0.5 * probability))
         reply = Reply(template.id, text, str(template.stage), score, list(entry.why))
         if any(_are_near(text, line) for line in said):
             repeated.append(reply)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from decimal import Decimal
 
 from model.case import Case
-from model.derived_facts import promised_time
 from model.playbook.book import Playbook
 from model.playbook.conditions import Scalar
 from model.recommendation import Compensation
@@ -45,8 +44,8 @@ def fill_slots(playbook: Playbook, case: Case, compensation: Compensation | None
     # A range is for the agent's eyes; a buyer is told one figure or none.
     if compensation and compensation.max and compensation.min == compensation.max and Decimal(compensation.max) > 0:
         slots["cash"] = yuan(Decimal(compensation.max))
-    if case.now is not None:
-        slots["due"] = promised_time(case.now, playbook.policy)
+    if case.moment is not None:
+        slots["due"] = case.moment.promise
     return slots
 
 

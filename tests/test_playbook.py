@@ -15,9 +15,9 @@ import pytest
 from model.adviser import Adviser
 from model.context import Context
 from model.conversation import Turn
-from model.derived_facts import promised_time
 from model.errors import InputError
 from model.inference import Prediction, Scored
+from model.opening_hours import OpeningHours
 from model.paths import PLAYBOOK
 from model.playbook.book import Playbook, read_playbook
 from model.playbook.check import problems
@@ -258,7 +258,7 @@ def test_an_issue_needs_a_reply_for_any_case(taxonomy: Taxonomy, tmp_path: Path)
     ],
 )
 def test_promises_keep_to_working_hours(playbook: Playbook, clock: str, words: str) -> None:
-    assert promised_time(datetime.fromisoformat(clock), playbook.policy) == words
+    assert OpeningHours(playbook.policy).at(datetime.fromisoformat(clock)).promise == words
 
 
 def test_ranking_learns_and_three_clicks_do_not_rule(playbook: Playbook, taxonomy: Taxonomy) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from api.schemas import RecommendationAnswer
 from api.store.chatwoot_deliveries import Source
 from api.store.storable import storable
-from model.derived_facts import CHINA
+from model.opening_hours import CHINA
 from model.playbook.kinds import REMEDY_NAMES
 from model.playbook.templates import STAGE_NAMES, Stage
 from model.recommendation import Compensation, NextStep

@@ -18,9 +18,9 @@ from api.store import label_queue
 from api.store.database import open_store, store_failures
 from api.store.label_queue import NewItem, Origin
 from model.cli import SHOWN, JsonFlag, err, out
-from model.derived_facts import CHINA
 from model.errors import InputError
 from model.label import Label
+from model.opening_hours import CHINA
 from model.paths import TRAINING_DATA, artifacts_dir
 
 if TYPE_CHECKING:

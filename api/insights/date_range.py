@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from api.store.retention import DAY_MS
-from model.derived_facts import CHINA
+from model.opening_hours import CHINA
 
 MAX_DAYS = 366
 DEFAULT_DAYS = 30

@@ -10,8 +10,8 @@ from api.insights.data_table import Cell, Column, DataTable, Kind
 from api.insights.overview import Certainty, Overview, Paid
 from api.insights.plots import Bars, Lines, Panels, Plot, Ranges, Series, Thresholds
 from api.template_record import TemplateRecord
-from model.derived_facts import CHINA
 from model.drift import WATCH_PSI
+from model.opening_hours import CHINA
 from model.playbook.book import Playbook
 from model.playbook.kinds import REMEDY_NAMES
 from model.taxonomy import Taxonomy

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from http import HTTPStatus
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Request
 from pydantic import ValidationError
 
 from api import recommending
 from api.access import SECURED, require
-from api.lean_route import LeanRoute
+from api.lean_route import JsonAnswer, LeanRoute
 from api.problems import MAX_ERRORS, field_error, problem_responses
 from api.schemas import (
     BatchAnswer,
@@ -39,7 +39,7 @@ BREATH = 4  # Items of a batch between which other requests get their turn.
     responses={200: {"headers": RECORDED_DOC}, **problem_responses(401, 403, 408, 413, 415, 422, 429)},
     openapi_extra=SECURED,
 )
-async def recommend(body: RecommendationRequest, http: Request, answer: Response) -> RecommendationAnswer:
+async def recommend(body: RecommendationRequest, http: Request, answer: JsonAnswer) -> RecommendationAnswer:
     """Issue type, customer type, ranked replies and compensation for one buyer message.
 
     Offsets count Unicode code points of `message` as sent, end exclusive.
@@ -49,7 +49,7 @@ async def recommend(body: RecommendationRequest, http: Request, answer: Response
     await service.rate_limit.take(caller)
     made = await service.micro_batch.recommend(body)
     recorded = recommending.record(service.recorder, caller.owner, body.message, made)
-    answer.headers[RECORDED] = "true" if recorded else "false"
+    answer.tell(RECORDED, recorded)
     return made
 
 
@@ -58,7 +58,7 @@ async def recommend(body: RecommendationRequest, http: Request, answer: Response
     responses={200: {"headers": RECORDED_DOC}, **problem_responses(401, 403, 408, 413, 415, 422, 429)},
     openapi_extra=SECURED,
 )
-async def recommend_batch(body: BatchRequest, http: Request, answer: Response) -> BatchAnswer:
+async def recommend_batch(body: BatchRequest, http: Request, answer: JsonAnswer) -> BatchAnswer:
     """Up to 1,000 messages in one request; each is answered or refused by itself, in the order given."""
     service: Service = http.scope["app"].state.service
     caller = require(http, Scope.recommend)
@@ -77,7 +77,7 @@ async def recommend_batch(body: BatchRequest, http: Request, answer: Response) -
             made = recommending.recommend(state, request, service.template_record.counts)
             all_recorded = recommending.record(service.recorder, caller.owner, request.message, made) and all_recorded
             items.append(BatchItem(index, made, None))
-    answer.headers[RECORDED] = "true" if all_recorded else "false"
+    answer.tell(RECORDED, all_recorded)
     return BatchAnswer(items)
 
 

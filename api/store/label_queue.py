@@ -20,8 +20,8 @@ from api.store.clock import now_ms
 from api.store.database import reading
 from api.store.tables import chats_to_label
 from api.store.upsert import insert_or
-from model.derived_facts import CHINA
 from model.label import Label
+from model.opening_hours import CHINA
 from model.text import comparable
 
 LEASE_MS = 15 * 60_000  # For somebody who reads on a page.

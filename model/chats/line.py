@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from model.derived_facts import CHINA
+from model.opening_hours import CHINA
 
 
 class Role(StrEnum):

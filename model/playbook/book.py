@@ -15,6 +15,7 @@ from model.conversation import CONVERSATION_FACTS, Moves
 from model.derived_facts import DERIVED
 from model.errors import InputError
 from model.facts import FactFinder
+from model.opening_hours import OpeningHours
 from model.paths import PLAYBOOK, playbook_overrides
 from model.playbook.compliance import Compliance, ComplianceFile, ComplianceRule
 from model.playbook.cues import CueFile
@@ -116,6 +117,11 @@ class Playbook:
     def fact_finder(self) -> FactFinder:
         """Finds facts in messages."""
         return FactFinder(self.cues.facts)
+
+    @cached_property
+    def opening_hours(self) -> OpeningHours:
+        """When the shop answers."""
+        return OpeningHours(self.policy)
 
     @cached_property
     def moves(self) -> Moves:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, model_validator
@@ -70,7 +70,9 @@ class NumberedConditions:
 
     def __init__(self) -> None:
         self._of_fact: dict[str, list[tuple[int, Condition]]] = {}
-        self._answers: dict[str, Callable[[Scalar], int]] = {}
+        # By fact: the bits when it is true, when it is false, and the bits of any other value. True equals 1 in Python,
+        # but is no count.
+        self._answers: dict[str, tuple[int, int, Callable[[Scalar], int]]] = {}
         self._next = 1
 
     def bits(self, conditions: Mapping[str, Condition]) -> int:
@@ -79,24 +81,27 @@ class NumberedConditions:
         for name, condition in conditions.items():
             numbered = self._of_fact.setdefault(name, [])
             numbered.append((self._next, condition))
-            self._answers[name] = _answers(numbered)
             bits |= self._next
             self._next <<= 1
+            held = partial(_held, numbered)
+            self._answers[name] = held(True), held(False), lru_cache(REMEMBERED_VALUES)(held)
         return bits
 
     def held(self, facts: Facts) -> int:
         """Bits of the conditions whose fact is known and meets them."""
         bits = 0
-        for name, answers in self._answers.items():
+        for name, (if_true, if_false, otherwise) in self._answers.items():
             value = facts.get(name)
-            if value is not None:
-                bits |= answers(value)
+            if value is None:
+                continue
+            if value is True:
+                bits |= if_true
+            elif value is False:
+                bits |= if_false
+            else:
+                bits |= otherwise(value)
         return bits
 
 
-def _answers(numbered: Sequence[tuple[int, Condition]]) -> Callable[[Scalar], int]:
-    @lru_cache(REMEMBERED_VALUES, typed=True)  # True equals 1 in Python, but is no count.
-    def answers(value: Scalar) -> int:
-        return sum(bit for bit, condition in numbered if condition.holds(value))
-
-    return answers
+def _held(numbered: Sequence[tuple[int, Condition]], value: Scalar) -> int:
+    return sum(bit for bit, condition in numbered if condition.holds(value))

@@ -109,6 +109,8 @@ class RuleSet(Generic[R]):
 
     def possible(self, facts: Facts) -> tuple[R, ...]:
         """All rules that nothing known speaks against, in the order of the file."""
+        if not self.facts:  # Of many issues nothing more is to be asked.
+            return self.rules
         return self._possible(tuple(map(facts.get, self.facts)))
 
     def _known(self, values: tuple[Scalar | None, ...]) -> dict[str, Scalar]:
