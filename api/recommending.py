@@ -15,7 +15,7 @@ from api.model_in_use import ModelState
 from api.recorder import Recorder
 from api.schemas import RecommendationAnswer, RecommendationRequest
 from api.store.clock import now_ms
-from api.store.recommendations import row_of
+from api.store.recommendations import record_of
 from model.conversation import Turn
 from model.ranking import Acceptance
 from model.recommendation import Recommendation
@@ -54,7 +54,7 @@ def record(recorder: Recorder | None, owner: str, message: str, answer: Recommen
     if recorder is None:
         return False
     return recorder.offer(
-        lambda: row_of(
+        lambda: record_of(
             answer, message, answer_id=answer.id, made_at_ms=now_ms(), owner=owner, model_version=answer.model_version
         )
     )

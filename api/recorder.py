@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from api import metrics
-from api.store.recommendations import Row, write_recommendations
+from api.store.recommendations import write_recommendations
 
 QUEUE_LIMIT = 20_000  # Some seconds of full load; a store that is slower than that loses records, not answers.
 BATCH = 500
@@ -26,7 +26,7 @@ class Recorder:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._queue: deque[Row] = deque()
+        self._queue: deque[bytes] = deque()
         self._failing = False
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
@@ -40,17 +40,17 @@ class Recorder:
         self._stopping.set()
         self._thread.join()
 
-    def offer(self, make_row: Callable[[], Row]) -> bool:
+    def offer(self, make_record: Callable[[], bytes]) -> bool:
         """Queue a record; False, and counted, when it cannot be kept.
 
-        It is made here and not in the recorder's thread: objects that one core makes and another throws away cost both
-        dear. A store that is away has it not made at all.
+        It is made here, and of one piece, not in the recorder's thread: every object that one core makes and another
+        throws away costs both dear. A store that is away has it not made at all.
         """
         if self._failing or len(self._queue) >= QUEUE_LIMIT:
             metrics.UNRECORDED.inc()
             return False
         try:
-            self._queue.append(make_row())
+            self._queue.append(make_record())
         except Exception as error:
             _log.error("record dropped", error=type(error).__name__)
             metrics.UNRECORDED.inc()
@@ -70,7 +70,7 @@ class Recorder:
                 if len(self._queue) < BATCH:
                     break
 
-    def _write(self, batch: list[Row]) -> None:
+    def _write(self, batch: list[bytes]) -> None:
         """Write a batch, again and again while the store is away."""
         while True:
             began = time.perf_counter()

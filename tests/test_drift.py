@@ -20,7 +20,7 @@ from api.model_in_use import ModelInUse, ModelState, load_state
 from api.settings import Settings
 from api.store.clock import now_ms
 from api.store.recent import recent_messages
-from api.store.recommendations import row_of, write_recommendations
+from api.store.recommendations import record_of, write_recommendations
 from api.store.retention import DAY_MS
 from api.store.tables import recommendations
 from model import registry
@@ -164,8 +164,8 @@ def test_by_command_from_a_file(small_artifacts: Path, tmp_path: Path) -> None:
 
 def test_recent_messages_are_the_newest(engine: Engine, small_state: ModelState) -> None:
     answer = small_state.recommender.recommend("漏了")
-    rows = [
-        row_of(
+    records = [
+        record_of(
             answer,
             f"{age} 天前，电话13800138000",
             answer_id=f"{age:032x}",
@@ -175,7 +175,7 @@ def test_recent_messages_are_the_newest(engine: Engine, small_state: ModelState)
         )
         for age in range(10)
     ]
-    write_recommendations(engine, rows)
+    write_recommendations(engine, records)
     assert recent_messages(engine, days=3, limit=2) == ["0 天前，电话[手机号]", "1 天前，电话[手机号]"]
     assert len(recent_messages(engine, days=7, limit=100)) == 7
 
