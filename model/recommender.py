@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -94,11 +95,9 @@ class Recommender:
         new = [message for message in dict.fromkeys(messages) if message not in found]
         if new:
             fresh = dict(zip(new, self.classifier.predict_all(new), strict=True))
-            too_many = len(known) + len(new) - REMEMBERED_MESSAGES
-            if too_many > 0:  # Half of them: to forget is not for every message.
-                for oldest in list(known)[: max(too_many, len(known) // 2)]:
-                    known.pop(oldest, None)
             known.update(fresh)
+            while len(known) > REMEMBERED_MESSAGES:
+                known.popitem(last=False)
             found |= fresh
         return found
 
@@ -106,5 +105,5 @@ class Recommender:
         return self._predictions.get(message) or self.classify([message])[message]
 
     @cached_property
-    def _predictions(self) -> dict[str, Prediction]:
-        return {}
+    def _predictions(self) -> OrderedDict[str, Prediction]:
+        return OrderedDict()
