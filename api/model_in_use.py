@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import threading
 from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
-from api import metrics
+from api import garbage, metrics
 from model.errors import InputError
 from model.playbook.loading import load_playbook
 from model.recommender import Recommender
 from model.registry import CURRENT, Manifest, load
 
 WATCH_SECONDS = 0.5  # A promotion reaches every worker this soon, with or without POST /v1/model/reload.
-# Python's are 700, 10, 10: pauses of 20 to 60 ms every few seconds. A full batch of requests makes 3,000 objects for a
-# moment. To look through 5,000 takes 3 ms; those that stay, in caches, are looked at again once in five million.
-COLLECTION_THRESHOLDS = (5_000, 1_000, 100)
 _log = structlog.get_logger()
 
 
@@ -79,7 +75,7 @@ class ModelInUse:
         metrics.MODEL.labels(before).set(0)
         metrics.MODEL.labels(fresh.manifest.version).set(1)
         _log.info("model loaded", version=fresh.manifest.version, before=before)
-        spare_garbage_collector()
+        garbage.set_loaded_aside()
 
     async def watch(self) -> None:
         """Follow promotions until cancelled."""
@@ -97,15 +93,3 @@ class ModelInUse:
         except OSError:
             return None
         return status.st_mtime_ns, status.st_ino
-
-
-def spare_garbage_collector() -> None:
-    """Keep what stays (model, playbook, libraries) out of the collections to come.
-
-    Walking all of it took 0.1 s each time, a sixth of all processor time under load; now it is done once a model. What
-    requests leave behind is no garbage but entries of caches, thousands of them.
-    """
-    gc.unfreeze()
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*COLLECTION_THRESHOLDS)

@@ -12,7 +12,7 @@ from fastapi import Depends, Request
 from limits import parse
 from sqlalchemy import Engine
 
-from api import keyring, metrics, template_record
+from api import garbage, keyring, metrics, template_record
 from api.chatwoot.deliverer import Deliverer
 from api.drift_watch import DriftWatch
 from api.insights.overview import Overviews
@@ -86,6 +86,7 @@ async def run_service(settings: Settings, model: ModelInUse) -> AsyncIterator[Se
     works = [
         _again_and_again(keyring.REFRESH_SECONDS, keys.load),
         _again_and_again(template_record.REFRESH_SECONDS, templates.load),
+        _again_and_again(garbage.COLLECT_SECONDS, garbage.collect),
         model.watch(),
         drift.keep_fresh(),
     ]

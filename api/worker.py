@@ -6,9 +6,8 @@ import sys
 
 from fastapi import FastAPI
 
-from api import logs
+from api import garbage, logs
 from api.app import create_app
-from api.model_in_use import spare_garbage_collector
 from api.settings import load_settings
 
 SWITCH_SECONDS = 0.0005  # The recorder's thread must not keep an answer waiting for Python's usual 5 ms.
@@ -24,5 +23,5 @@ def create_worker() -> FastAPI:
     logs.configure(settings.log_level)
     sys.setswitchinterval(SWITCH_SECONDS)
     app = create_app(settings=settings)
-    spare_garbage_collector()
+    garbage.set_loaded_aside()
     return app

@@ -267,17 +267,19 @@ def test_slow_clients_and_idle_connections(artifacts: Path, tmp_path: Path) -> N
             return stack.enter_context(socket.create_connection(address, timeout=30))
 
         idle = [connected() for _ in range(500)]
-        slow_head, slow_body = connected(), connected()
+        slow_head, slow_body, slow_again = connected(), connected(), connected()
         slow_body.sendall(head + b"Content-Length: 100\r\n\r\n")
+        slow_again.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert slow_again.recv(4096).startswith(b"HTTP/1.1 200 ")
         began = time.monotonic()
-        for connection, raw in ((slow_head, head), (slow_body, b'{"message": "' + b"x" * 80)):
+        for connection, raw in ((slow_head, head), (slow_again, head), (slow_body, b'{"message": "' + b"x" * 80)):
             threading.Thread(target=dribble, args=(connection, raw), daemon=True).start()
         with httpx.Client(base_url=url) as client:
             for _ in range(50):
                 assert client.post("/v1/recommendations", json=ASK).status_code == 200
         assert time.monotonic() - began < 5
         assert slow_body.recv(4096).startswith(b"HTTP/1.1 408 ")
-        assert slow_head.recv(4096) == b""
+        assert slow_head.recv(4096) == slow_again.recv(4096) == b""
         assert all(connection.recv(1) == b"" for connection in idle)
         assert time.monotonic() - began < 25
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import shutil
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -259,6 +259,22 @@ def test_an_issue_needs_a_reply_for_any_case(taxonomy: Taxonomy, tmp_path: Path)
 )
 def test_promises_keep_to_working_hours(playbook: Playbook, clock: str, words: str) -> None:
     assert OpeningHours(playbook.policy).at(datetime.fromisoformat(clock)).promise == words
+
+
+@pytest.mark.parametrize(
+    ("clock", "is_open", "promise"),
+    [
+        ("2026-03-04T08:59:59+08:00", False, "今天11:00前"),
+        ("2026-03-04T09:00:00+08:00", True, "今天18:00前"),
+        ("2026-03-04T17:59:59.999+08:00", True, "后天11:00前"),
+        ("2026-03-04T10:00:00+00:00", False, "后天11:00前"),
+        ("2026-03-05T09:00:00+08:00", False, "明天11:00前"),
+    ],
+)
+def test_opening_hours_and_a_holiday(playbook: Playbook, clock: str, is_open: bool, promise: str) -> None:
+    hours = OpeningHours(playbook.policy.model_copy(update={"holidays": frozenset({date(2026, 3, 5)})}))
+    moment = hours.at(datetime.fromisoformat(clock))
+    assert (moment.is_open, moment.promise) == (is_open, promise)
 
 
 def test_ranking_learns_and_three_clicks_do_not_rule(playbook: Playbook, taxonomy: Taxonomy) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import pytest
@@ -45,6 +46,31 @@ def test_bulging_with_count_and_standing_unknown(recommender: Recommender) -> No
     assert (money.min, money.max) == ("3.00", "5.00")
     assert "一共买了几件（袋）？" in money.ask
     assert "是不是老客户（以前买过）？" in money.ask
+
+
+def test_an_answer_leaves_no_work_for_the_garbage_collector(recommender: Recommender) -> None:
+    """The service looks for cyclic garbage once in ten minutes; see `api.garbage`."""
+    messages, context = [f"{BULGING}，第{number}袋" for number in range(50)], Context.model_validate({"photo": "none"})
+    gc.collect()
+    gc.disable()
+    try:
+        for message in messages:
+            recommender.recommend(
+                message, [Turn("buyer", "在吗"), Turn("agent", "您好亲")], Context.model_validate({"photo": "none"})
+            )
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+
+
+def test_only_the_latest_messages_are_remembered(recommender: Recommender, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("model.recommender.REMEMBERED_MESSAGES", 3)
+    fresh = Recommender(recommender.classifier, recommender.playbook)
+    fresh.classify(["一", "二"])
+    fresh.classify(["三", "四"])
+    assert list(fresh._predictions) == ["二", "三", "四"]
+    assert len(fresh.classify(list("甲乙丙丁戊"))) == 5, "what is asked is answered, however many they are"
+    assert list(fresh._predictions) == ["丙", "丁", "戊"]
 
 
 def test_cash_never_exceeds_the_order(playbook: Playbook) -> None:
