@@ -50,14 +50,13 @@ def test_bulging_with_count_and_standing_unknown(recommender: Recommender) -> No
 
 def test_an_answer_leaves_no_work_for_the_garbage_collector(recommender: Recommender) -> None:
     """The service looks for cyclic garbage once in ten minutes; see `api.garbage`."""
-    messages, context = [f"{BULGING}，第{number}袋" for number in range(50)], Context.model_validate({"photo": "none"})
+    context = Context.model_validate({"photo": "none"})
+    history = [Turn("buyer", "在吗"), Turn("agent", "您好亲")]
     gc.collect()
     gc.disable()
     try:
-        for message in messages:
-            recommender.recommend(
-                message, [Turn("buyer", "在吗"), Turn("agent", "您好亲")], Context.model_validate({"photo": "none"})
-            )
+        for number in range(50):
+            recommender.recommend(f"{BULGING}，第{number}袋", history, context)
         assert gc.collect() == 0
     finally:
         gc.enable()
