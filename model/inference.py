@@ -79,10 +79,9 @@ class _Cut(NamedTuple):
     """Messages as `model.scoring` takes them: one after another, each with a separator behind it."""
 
     codes: CodePoints
-    char_ends: Integers
     words: list[str]
     rows: Integers
-    word_ends: Integers
+    lengths: Integers
 
 
 @dataclass(frozen=True)
@@ -135,15 +134,13 @@ class Classifier:
         """`predict` for each; cheaper than one by one."""
         normal = [remembered_normal_form(message) for message in messages]
         cut = self._cut(normal)
-        lengths = np.array([*map(len, cut.words)], dtype=np.int64)
-        n = len(self.issue_codes)
-        read = read_all(cut.codes, cut.char_ends, cut.rows, cut.word_ends, lengths, n, self._temperatures, self._terms)
-        labels, confidences, clause_ends, clause_issues, clause_confidences, of_words = (part.tolist() for part in read)
+        read = read_all(cut.codes, cut.rows, cut.lengths, len(self.issue_codes), self._temperatures, self._terms)
+        word_ends, labels, confidences, clause_ends, clause_issues, clause_confidences, of_words = (
+            part.tolist() for part in read
+        )
         word = clause = 0
         predictions = []
-        for place, (message, word_end, clause_end) in enumerate(
-            zip(messages, cut.word_ends.tolist(), clause_ends, strict=True)
-        ):
+        for place, (message, word_end, clause_end) in enumerate(zip(messages, word_ends, clause_ends, strict=True)):
             issues = _scored(self.issue_codes, labels[place][:RANKED], confidences[place][:RANKED])
             customers = _scored(self.customer_codes, labels[place][RANKED:], confidences[place][RANKED:])
             of_clauses = zip(clause_issues[clause:clause_end], clause_confidences[clause:clause_end], strict=True)
@@ -155,18 +152,16 @@ class Classifier:
     def probabilities(self, messages: Sequence[str]) -> tuple[Floats, Floats]:
         """Probabilities (n_messages, n_issues) and (n_messages, n_customers), columns as in the codes."""
         cut = self._cut([normalise(message) for message in messages])
-        scores = score_all(cut.codes, cut.char_ends, cut.rows, cut.word_ends, self._terms)
+        scores = score_all(cut.codes, cut.rows, cut.lengths, self._terms)
         n = len(self.issue_codes)
         return calibrated(scores[:, :n], self.temperatures[0]), calibrated(scores[:, n:], self.temperatures[1])
 
     def _cut(self, messages: Iterable[Normalised]) -> _Cut:
         joined = "".join([message.text + SEPARATOR for message in messages])
         words = self.tokenizer.words(joined)
-        codes = code_points(joined)
         rows = np.fromiter(map(self.words.get, words, repeat(-1)), dtype=np.int64, count=len(words))
-        char_ends = np.flatnonzero(codes == ord(SEPARATOR))
-        word_ends = np.flatnonzero(np.fromiter(map(SEPARATOR.__eq__, words), dtype=bool, count=len(words)))
-        return _Cut(codes, char_ends, words, rows, word_ends)
+        lengths = np.fromiter(map(len, words), dtype=np.int64, count=len(words))
+        return _Cut(code_points(joined), words, rows, lengths)
 
     def unknown_words(self, messages: Sequence[str]) -> Floats:
         """Share of each message's words that training met too seldom to learn them, (n_messages,)."""

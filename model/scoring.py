@@ -19,6 +19,7 @@ CodePoints = NDArray[np.int32]
 
 # Never in a normal form, and a word of its own for jieba: parts the messages of a file.
 SEPARATOR = "\n"
+_SEPARATOR = ord(SEPARATOR)
 MIN_CLAUSE_CHARS = 3
 LONGEST_RUN = 3
 RANKED = 4
@@ -148,13 +149,15 @@ def _add_scores(rows: Integers, values: Floats, terms: Terms, scores: Floats) ->
 
 
 @compiled
-def score_all(codes: CodePoints, char_ends: Integers, words: Integers, word_ends: Integers, terms: Terms) -> Floats:
+def score_all(codes: CodePoints, words: Integers, lengths: Integers, terms: Terms) -> Floats:
     """Scores (n_messages, n_labels) of many messages.
 
     Args:
-        codes, words: code points, and rows of the words (-1 for unknown ones), of all messages one after another.
-        char_ends, word_ends: (n_messages,), where each message's separator stands.
+        codes: code points of all messages one after another, with a separator behind each.
+        words: (n_words,), rows of their words, -1 for unknown ones and separators.
+        lengths: (n_words,), characters of each word.
     """
+    char_ends, word_ends = _message_ends(codes, lengths)
     scores = np.empty((len(char_ends), len(terms.intercepts)))
     char = word = 0
     for message in range(len(char_ends)):
@@ -167,30 +170,24 @@ def score_all(codes: CodePoints, char_ends: Integers, words: Integers, word_ends
 
 @compiled
 def read_all(
-    codes: CodePoints,
-    char_ends: Integers,
-    words: Integers,
-    word_ends: Integers,
-    lengths: Integers,
-    n_issues: int,
-    temperatures: Floats,
-    terms: Terms,
-) -> tuple[Integers, Floats, Integers, Integers, Floats, Floats]:
+    codes: CodePoints, words: Integers, lengths: Integers, n_issues: int, temperatures: Floats, terms: Terms
+) -> tuple[Integers, Integers, Floats, Integers, Integers, Floats, Floats]:
     """The likeliest labels of many messages, the issues of their clauses, and what their words weigh.
 
     Args:
-        codes, char_ends, words, word_ends: as in `score_all`.
-        lengths: (n_words,), characters of each word.
+        codes, words, lengths: as in `score_all`.
         n_issues: the first labels are issues.
         temperatures: (2,), of the issue head and the customer head; see `model.calibration`.
 
     Returns:
+        word_ends (n_messages,), the place of each message's separator among the words;
         labels and probabilities (n_messages, 2 * RANKED): the likeliest issues, then the likeliest customer types by
         their place among the customer types, -1 where there are fewer; clause_ends (n_messages,): where each message's
         clauses end among all clauses, whose likeliest issues and their probabilities follow, (n_clauses,); and for all
         words (n_words,) what they and the runs of characters that touch them add to the score of the message's best
         issue (log-odds).
     """
+    char_ends, word_ends = _message_ends(codes, lengths)
     labels = np.full((len(char_ends), 2 * RANKED), -1)
     confidences = np.zeros((len(char_ends), 2 * RANKED))
     clause_ends = np.empty(len(char_ends), dtype=np.int64)
@@ -212,7 +209,21 @@ def read_all(
             n_clauses += 1
         clause_ends[message] = n_clauses
         char, word = char_ends[message] + 1, end + 1
-    return labels, confidences, clause_ends, clause_issues[:n_clauses], clause_confidences[:n_clauses], of_words
+    clause_issues, clause_confidences = clause_issues[:n_clauses], clause_confidences[:n_clauses]
+    return word_ends, labels, confidences, clause_ends, clause_issues, clause_confidences, of_words
+
+
+@compiled
+def _message_ends(codes: CodePoints, lengths: Integers) -> tuple[Integers, Integers]:
+    """Where each message's separator stands, among the characters and among the words, (n_messages,) each."""
+    char_ends, word_ends = np.empty_like(lengths), np.empty_like(lengths)
+    n_messages = char = 0
+    for word in range(len(lengths)):
+        if codes[char] == _SEPARATOR:
+            char_ends[n_messages], word_ends[n_messages] = char, word
+            n_messages += 1
+        char += lengths[word]
+    return char_ends[:n_messages], word_ends[:n_messages]
 
 
 @compiled
