@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     BeforeValidator,
@@ -50,6 +52,14 @@ def _written_time(value: Any) -> Any:
     return value
 
 
+# Nearer to the ends of Python's calendar no time zone and no period can be added.
+EARLIEST, LATEST = datetime(2, 1, 1, tzinfo=UTC), datetime(9990, 1, 1, tzinfo=UTC)
+
+
+def _in_calendar(value: datetime) -> datetime:
+    return min(max(value, EARLIEST), LATEST)
+
+
 Money = Annotated[
     Decimal,
     Field(ge=0, le=MAX_MONEY, max_digits=9, decimal_places=2, description="CNY"),
@@ -68,7 +78,7 @@ Money = Annotated[
 WHOLE = BeforeValidator(_number)
 Count = Annotated[int, Field(ge=0, le=100_000), WHOLE]
 Flag = Annotated[bool, Field(strict=True)]
-Time = Annotated[AwareDatetime, BeforeValidator(_written_time)]
+Time = Annotated[AwareDatetime, BeforeValidator(_written_time), AfterValidator(_in_calendar)]
 Word = Annotated[str, Field(min_length=1, max_length=60)]
 
 

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from model.context import Context
+
 FIELDS = {
     "id",
     "model_version",
@@ -199,3 +201,15 @@ def test_openapi_examples_are_real(client: TestClient) -> None:
     responses = schema["paths"]["/v1/recommendations"]["post"]["responses"]
     assert {"200", "413", "415", "422"} <= set(responses)
     assert set(schema["components"]["schemas"]["RecommendationAnswer"]["properties"]) == FIELDS
+
+
+@pytest.mark.parametrize(
+    "time", ["0001-01-01T00:00:00+08:00", "9999-12-31T23:59:59+00:00", "9999-12-31T23:59:59-12:00"]
+)
+def test_the_ends_of_the_calendar(client: TestClient, time: str) -> None:
+    """Python can neither turn these into China's time nor add a day to them."""
+    names = [name for name in Context.model_fields if name.endswith("_at")]
+    for given in ({"now": time}, dict.fromkeys(names, time), {"now": time, **dict.fromkeys(names, time)}):
+        for message in ("怎么还没发货", "饼干涨袋了", "退款什么时候到"):
+            answer = client.post("/v1/recommendations", json={"message": message, "context": given})
+            assert answer.status_code == 200, answer.text
