@@ -1,14 +1,14 @@
 """When Python looks for objects that only refer to each other.
 
-Requests leave none. What they do leave are entries of caches, a hundred thousand objects, and to look through them took
-10 to 60 ms every few seconds: the longest waits of all at half load.
+Recommendations leave none, feedback leaves some. What all leave are entries of caches, a hundred thousand objects, and
+to look through them took 10 to 60 ms every few seconds: the longest waits of all at half load.
 """
 
 from __future__ import annotations
 
 import gc
 
-COLLECT_SECONDS = 600.0
+COLLECT_SECONDS = 60.0
 YOUNG_OBJECTS = 200_000  # Should something make garbage all the same, it is found after so many; some 40 MB.
 
 

@@ -49,7 +49,7 @@ def test_bulging_with_count_and_standing_unknown(recommender: Recommender) -> No
 
 
 def test_an_answer_leaves_no_work_for_the_garbage_collector(recommender: Recommender) -> None:
-    """The service looks for cyclic garbage once in ten minutes; see `api.garbage`."""
+    """The service looks for cyclic garbage once a minute; see `api.garbage`."""
     context = Context.model_validate({"photo": "none"})
     history = [Turn("buyer", "在吗"), Turn("agent", "您好亲")]
     gc.collect()
